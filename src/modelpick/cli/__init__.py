@@ -1,0 +1,1 @@
+"""What did the user ask? One file per command."""

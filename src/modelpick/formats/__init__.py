@@ -1,0 +1,1 @@
+"""What do the bytes of a model file say? GGUF, ggml block types, safetensors."""

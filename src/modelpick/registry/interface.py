@@ -1,0 +1,248 @@
+"""What the registry knows, as frozen values: the reader fills them from SQLite, everyone else only reads them.
+
+Every name here is also the column's name. Text lists are stored as JSON arrays. ``None`` is unknown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Commercial = Literal["yes", "conditional", "no", "unknown"]
+Relation = Literal[
+    "base", "instruct", "finetune", "adapter", "distilled", "quantized", "pruned", "merge", "adapted", "teacher"
+]
+Confidence = Literal["high", "medium", "low"]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Published weights (or a service) with a name. ``slug`` is the key."""
+
+    slug: str
+    family: str
+    name: str
+    developer: str
+    hf_repo: str | None
+    hf_repo_note: str | None
+    relation: str
+    modality: str
+    tasks: tuple[str, ...]
+    """Of chat, completion, code, reasoning, embedding, rerank, vision, speech-to-text, text-to-speech, image ..."""
+    released: str | None
+    access: str
+    downloadable: bool
+    gated: bool | None
+    params_total: int | None
+    params_exact: bool | None
+    params_active: int | None
+    params_source: str | None
+    training_tokens: int | None
+    training_tokens_status: str | None
+    training_data_note: str | None
+    context_length: int | None
+    languages: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    license: str | None
+    """The card's own ``license`` field (a Hub key), as declared."""
+    license_name: str | None
+    license_note: str | None
+    license_key: str | None
+    """The catalogue's key where the declaration was resolved."""
+    era: str | None
+    """Of the book chapter: ``before-public-awareness``, ``early``, ``current``; None for the rest."""
+    special: tuple[str, ...]
+    limitations: tuple[str, ...]
+    seed_discrepancy: str | None
+    notes: str | None
+    confidence: str
+    commercial_use: str
+    """The verdict's commercial use, computed at build time."""
+    verdict_status: str
+    verdict: str
+    """The whole verdict as JSON text (see licensing), computed at build time."""
+    ability: float | None = None
+    """General ability on the build's scale, None where nothing is known (quality fit)."""
+    origin: str = "bundled"
+    """``bundled`` or ``user``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchitectureRow:
+    """The architecture numbers of one model, named as in its config.json, as JSON text."""
+
+    model: str
+    model_type: str | None
+    config: str
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One downloadable form of a model. ``files`` are repository paths; ``bytes`` is their sum where known."""
+
+    model: str
+    format: str
+    """``gguf``, ``safetensors``, ``mlx``, ``awq``, ``gptq``, ``fp8`` ..."""
+    quantisation: str | None
+    repo: str
+    publisher: Literal["official", "community"]
+    files: tuple[str, ...]
+    bytes: int | None
+    bytes_origin: str | None
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class License:
+    """One entry of the catalogue of terms."""
+
+    key: str
+    name: str
+    spdx: str | None
+    hf_tag: str | None
+    hf_license_name: tuple[str, ...]
+    osi_approved: bool
+    family: str
+    commercial_use: str
+    outputs_may_train_other_models: str | None
+    derivative_rule: str
+    gated_typically: bool
+    default_for_hf_tag: bool
+    org_hint: tuple[str, ...]
+    aliases: tuple[str, ...]
+    example_models: tuple[str, ...]
+    source_url: str | None
+    source_note: str | None
+    confidence: str
+    scancode_ref: str | None
+    notes: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseCondition:
+    """One condition of a licence: what kind, which figure, in which unit."""
+
+    license: str
+    position: int
+    kind: str
+    value: str | None
+    """JSON text of the value: a number, a string or a list."""
+    unit: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """``model`` comes from ``parent`` by ``relation``. ``parent_slug`` is None where the parent is not a row."""
+
+    model: str
+    position: int
+    parent: str
+    parent_slug: str | None
+    relation: str
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One published score with its setting and source."""
+
+    model: str
+    position: int
+    metric: str
+    value: float | None
+    value_text: str | None
+    setting: str | None
+    kind: str | None
+    """``third-party``, ``self-reported`` or None."""
+    source: str | None
+    date: str | None
+    verified: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A data set that a model was trained on, as its makers name it."""
+
+    model: str
+    position: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class VramReport:
+    """Memory that somebody reported for a model, with the precision it was reported for."""
+
+    model: str
+    position: int
+    gb: float
+    dtype: str | None
+    comparison: str | None
+    """``~``, ``>=`` ... as printed."""
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a fact was read. ``field`` is None for a source of the whole row; ``read_on`` an ISO date."""
+
+    model: str
+    position: int
+    field: str | None
+    reference: str
+    read_on: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Another name of a model: ``key`` is its normal form (lower case, runs of anything but a-z0-9.+ as -)."""
+
+    key: str
+    model: str
+    alias: str
+    kind: str
+    """``slug``, ``repo``, ``name``, ``ollama``, ``book``, ``common``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accelerator:
+    """One GPU or unified system of the table; sizes in bytes, bandwidth in bytes per second."""
+
+    name: str
+    vendor: str
+    segment: str
+    memory_bytes: int | None
+    memory_type: str | None
+    memory_bus_bits: int | None
+    bandwidth_bytes_per_second: int | None
+    fp16_flops: float | None
+    fp16_source: str | None
+    fp16_confidence: str | None
+    fp32_flops: float | None
+    compute_capability: str | None
+    gfx: str | None
+    architecture: str | None
+    chip: str | None
+    tdp_watts: int | None
+    unified: bool
+    release_year: int | None
+    source: str | None
+    bandwidth_source: str | None
+    confidence: str | None
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """Everything the registry holds about one model."""
+
+    model: Model
+    architecture: ArchitectureRow | None
+    variants: tuple[Variant, ...]
+    lineage: tuple[Lineage, ...]
+    benchmarks: tuple[Benchmark, ...]
+    datasets: tuple[Dataset, ...]
+    vram: tuple[VramReport, ...]
+    sources: tuple[Source, ...]
+    aliases: tuple[Alias, ...]

@@ -1,0 +1,1 @@
+"""Which model, and why not the others? Pure."""
