@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -12,6 +13,13 @@ def main() -> None:
 
         sys.stdout.write(f"modelpick {__version__}\n")
         return
+    if "_MODELPICK_COMPLETE" in os.environ:
+        from modelpick.cli.complete import answer
+
+        completions = answer(os.environ)
+        if completions is not None:
+            sys.stdout.write(completions)
+            return
     from modelpick.cli.app import run
 
     sys.exit(run(sys.argv[1:]))

@@ -15,9 +15,7 @@ class ModelpickError(Exception):
     code = "failure"
     exit_code = 1
 
-    def __init__(
-        self, message: str, *, hint: str | None = None, details: Mapping[str, object] | None = None
-    ) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, details: Mapping[str, object] | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint

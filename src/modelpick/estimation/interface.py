@@ -62,9 +62,7 @@ class Footprint:
     @property
     def total(self) -> int:
         """All parts together, bytes."""
-        return (
-            self.weights + self.kv_cache + self.recurrent_state + self.compute + self.overhead + self.projector
-        )
+        return self.weights + self.kv_cache + self.recurrent_state + self.compute + self.overhead + self.projector
 
 
 @dataclass(frozen=True, slots=True)

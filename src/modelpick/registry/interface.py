@@ -10,7 +10,16 @@ from typing import Literal
 
 Commercial = Literal["yes", "conditional", "no", "unknown"]
 Relation = Literal[
-    "base", "instruct", "finetune", "adapter", "distilled", "quantized", "pruned", "merge", "adapted", "teacher"
+    "base",
+    "instruct",
+    "finetune",
+    "adapter",
+    "distilled",
+    "quantized",
+    "pruned",
+    "merge",
+    "adapted",
+    "teacher",
 ]
 Confidence = Literal["high", "medium", "low"]
 

@@ -1,0 +1,36 @@
+"""All commands: name, module, one line of help. A new command is one file and one line here.
+
+The module is imported only when its command runs, so ``--help`` and TAB stay fast; a test holds each line of help
+against the command's own.
+"""
+
+from __future__ import annotations
+
+
+class Stub:
+    """A command before it is imported. ``completes`` says what its arguments are: ``model`` or nothing."""
+
+    __slots__ = ("aliases", "completes", "help", "module", "name")
+
+    def __init__(
+        self, name: str, module: str, help: str, aliases: tuple[str, ...] = (), completes: str | None = None
+    ) -> None:
+        self.name = name
+        self.module = module
+        self.help = help
+        self.aliases = aliases
+        self.completes = completes
+
+
+COMMANDS: tuple[Stub, ...] = (
+    Stub("completion", "modelpick.cli.completion", "Print the completion script of a shell."),
+)
+"""In the order of ``modelpick --help``: the answer first, then what it rests on, then the tools."""
+
+
+def find(name: str) -> Stub | None:
+    """The stub of that name or alias."""
+    for stub in COMMANDS:
+        if name == stub.name or name in stub.aliases:
+            return stub
+    return None
