@@ -5,8 +5,9 @@ Every name here is also the column's name. Text lists are stored as JSON arrays.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 Commercial = Literal["yes", "conditional", "no", "unknown"]
 Relation = Literal[
@@ -68,12 +69,19 @@ class Model:
     commercial_use: str
     """The verdict's commercial use, computed at build time."""
     verdict_status: str
-    verdict: str
-    """The whole verdict as JSON text (see licensing), computed at build time."""
     ability: float | None = None
     """General ability on the build's scale, None where nothing is known (quality fit)."""
+    ollama_tag: str | None = None
+    commercial_use_first_reading: str | None = None
+    """What whoever wrote the row took the licence to say; ``commercial_use`` is what the rules found."""
+    commercial_use_why: str | None = None
+    read_on: str | None = None
+    """When the row's sources were read: an ISO date, to the month or day."""
+    verdict: str = "{}"
+    """The whole verdict as JSON text (see licensing), computed at build time. The longest column stands last, so
+    that the others are read without it."""
     origin: str = "bundled"
-    """``bundled`` or ``user``."""
+    """``bundled`` or ``user``: not a column, but the file the row was read from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +219,7 @@ class Alias:
     model: str
     alias: str
     kind: str
-    """``slug``, ``repo``, ``name``, ``ollama``, ``book``, ``common``."""
+    """``slug``, ``repo``, ``variant`` (a repository of one of its variants), ``name``, ``ollama``, ``common``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,3 +263,117 @@ class ModelFacts:
     vram: tuple[VramReport, ...]
     sources: tuple[Source, ...]
     aliases: tuple[Alias, ...]
+    abilities: tuple[Ability, ...] = ()
+    children: tuple[Lineage, ...] = ()
+    """Rows that come from this model."""
+    collections: tuple[CollectionMember, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """How able a model is at a family of tasks on the build's scale, with its uncertainty and what it rests on."""
+
+    model: str
+    task: str
+    value: float
+    low: float
+    high: float
+    basis: str
+    """``measured``, ``family``, ``size`` ...: the fit's own word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A named set of models, such as one table of the book chapter."""
+
+    key: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionMember:
+    """One member of a collection. ``printed`` is a JSON object of the values as its source prints them."""
+
+    collection: str
+    position: int
+    model: str
+    printed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of ``lineage_rules.toml``: its section, its place there and the row as a JSON object."""
+
+    section: str
+    position: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """One fact about the registry itself: ``as_of``, ``source_digest``, ``models`` ..."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryInfo:
+    """One registry file. ``as_of`` is the newest date at which a source was read; ``models`` how many rows."""
+
+    path: str
+    origin: str
+    schema_version: int
+    as_of: str | None
+    source_digest: str | None
+    models: int
+    bytes: int
+
+
+class Catalogue(Protocol):
+    """What a judge may look up: other models, the licences and the rules. The reader is one."""
+
+    def facts(self, slug: str) -> ModelFacts | None:
+        """Everything about the model of exactly that slug."""
+        ...
+
+    def slug_of(self, name: str) -> str | None:
+        """The slug that a parent's name (slug or Hub repository, any case) stands for."""
+        ...
+
+    def licenses(self) -> Sequence[License]:
+        """The catalogue of licences, by key."""
+        ...
+
+    def license_conditions(self) -> Sequence[LicenseCondition]:
+        """The conditions of all licences, in order."""
+        ...
+
+    def rules(self, section: str) -> Sequence[Rule]:
+        """The rows of one section of the lineage rules."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict in the form that the registry keeps: its commercial use, its status, and all of it as JSON text."""
+
+    commercial_use: str
+    status: str
+    verdict: str
+
+
+class Judge(Protocol):
+    """Decides what may be done with models. The command line passes licensing's in."""
+
+    def __call__(self, models: Sequence[ModelFacts], catalogue: Catalogue) -> Mapping[str, Judgement]:
+        """A judgement for each of ``models``, by slug; ``catalogue`` also knows models that are not asked about."""
+        ...
+
+
+class AbilityFit(Protocol):
+    """Fits abilities to published scores. The command line passes the fit in."""
+
+    def __call__(self, models: Sequence[ModelFacts]) -> Sequence[Ability]:
+        """The abilities that the scores of ``models`` support; the task ``general`` becomes ``Model.ability``."""
+        ...
