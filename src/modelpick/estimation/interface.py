@@ -22,6 +22,163 @@ class Range:
     high: float
 
 
+AttentionKind = Literal["full", "sliding", "none"]
+"""What a layer keeps per token: all of it, a window, or nothing (recurrent, MLP-only, or sharing another's)."""
+
+RecurrenceKind = Literal["mamba", "mamba2", "gated-delta-net", "short-conv", "kda", "rwkv", "linear"]
+ModelKind = Literal["decoder", "encoder", "speech", "diffusion", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mla:
+    """Multi-head latent attention: ranks and head sizes as in DeepSeek's configuration."""
+
+    kv_lora_rank: int
+    rope_dim: int
+    nope_dim: int
+    value_dim: int
+    query_lora_rank: int = 0
+    """0: queries are projected directly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrence:
+    """Recurrent layers. ``inner`` is their width, ``state`` the state per unit, ``heads`` what dt is given to."""
+
+    kind: RecurrenceKind
+    conv_kernel: int
+    inner: int
+    state: int
+    groups: int
+    heads: int
+    key_width: int = 0
+    """Width of the keys of a gated delta net (groups x state), of KDA heads x head size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experts:
+    """Mixture of experts. ``leading_dense`` layers have a plain feed-forward; then every ``every``-th routes."""
+
+    count: int
+    used: int
+    ffn: int
+    shared_ffn: int = 0
+    leading_dense: int = 0
+    every: int = 1
+    router_bias: bool = False
+    gated: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """All dimensions of a language model, complete; per-layer tuples have ``layers`` entries.
+
+    Widths count elements. ``head_dim`` is the keys' and ``value_dim`` the values' head size.
+    """
+
+    name: str
+    """llama.cpp's name of the architecture, such as ``qwen3moe``."""
+    layers: int
+    hidden: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    value_dim: int
+    ffn: int
+    vocab: int
+    tied: bool
+    attention: tuple[AttentionKind, ...]
+    window: int = 0
+    recurrent: tuple[bool, ...] = ()
+    """Which layers carry a recurrent state; empty: none."""
+    recurrence: Recurrence | None = None
+    mla: Mla | None = None
+    experts: Experts | None = None
+    kv_heads_by_layer: tuple[int, ...] = ()
+    """Where layers differ; empty: ``kv_heads`` everywhere."""
+    head_dim_by_layer: tuple[int, ...] = ()
+    """Where layers differ (both keys and values); empty: ``head_dim`` everywhere."""
+    ffn_by_layer: tuple[int, ...] = ()
+    rope_freqs: bool = False
+    """A table of rotary frequencies is stored, as in Llama 3.1 and later."""
+    positions: int = 0
+    """Learned positions, for the families that have them."""
+    per_layer_input: int = 0
+    """Width of the extra embedding each layer gets (Gemma 3n and 4)."""
+    byte_pair: bool = True
+    """The tokenizer stores merges (BPE); False: scores (SentencePiece)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vision:
+    """The image tower and projector of a model that sees. ``params`` counts both; None where unknown."""
+
+    params: int | None
+    image_size: int | None = None
+    patch_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """An encoder-decoder for speech (Whisper and kin)."""
+
+    hidden: int
+    heads: int
+    ffn: int
+    vocab: int
+    encoder_layers: int
+    decoder_layers: int
+    source_positions: int
+    target_positions: int
+    mel_bins: int
+
+
+@dataclass(frozen=True, slots=True)
+class Diffusion:
+    """A pipeline that makes images: parameters per part; resolution is the edge it was trained for, pixels."""
+
+    denoiser_params: int
+    text_encoder_params: int
+    vae_params: int
+    resolution: int
+    transformer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What is known of a model's structure. ``shape`` is None where dimensions are missing.
+
+    ``missing`` names the fields that were absent and matter; with any, estimates widen and say so.
+    """
+
+    kind: ModelKind
+    name: str | None
+    shape: Shape | None = None
+    params_total: int | None = None
+    params_active: int | None = None
+    context_length: int | None = None
+    vision: Vision | None = None
+    speech: Speech | None = None
+    diffusion: Diffusion | None = None
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VariantSpec:
+    """One downloadable form of a model, as far as its size matters.
+
+    ``file_bytes`` is the size of the files where somebody read it; it then beats every formula.
+    ``projector_bytes`` is the size of a separate vision projector file.
+    """
+
+    format: str
+    quantisation: str | None = None
+    file_bytes: int | None = None
+    file_origin: Origin = "published"
+    projector_bytes: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How the model would be run."""

@@ -1,0 +1,311 @@
+"""From a config.json-style mapping to an :class:`Architecture`; what is absent is named, never invented.
+
+Field names follow transformers; the shorter names of shape tables (``n_layers``, ``hidden`` ...) are read too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from modelpick.estimation.families import GENERIC, Family, family_of
+from modelpick.estimation.fields import Fields
+from modelpick.estimation.interface import (
+    Architecture,
+    Diffusion,
+    Experts,
+    Mla,
+    ModelKind,
+    Shape,
+    Speech,
+    Vision,
+)
+from modelpick.estimation.layers import FULL, attention_plan, recurrence_of
+from modelpick.estimation.tensors import parameter_count
+
+_INNER = ("text_config", "llm_config", "language_config", "text_model", "decoder")
+_KINDS: dict[str, ModelKind] = {
+    "text-to-image": "diffusion",
+    "image-to-image": "diffusion",
+    "image-inpainting": "diffusion",
+    "text-to-video": "diffusion",
+    "embedding": "encoder",
+    "reranker": "encoder",
+    "fill-mask": "encoder",
+    "text-classification": "encoder",
+    "image-classification": "other",
+    "image-segmentation": "other",
+    "mask-generation": "other",
+    "audio-representation": "other",
+    "speaker-diarization": "other",
+    "text-to-audio": "other",
+}
+_VISION_KEYS = ("vision_config", "vision_tower", "visual", "mm_vision_tower")
+
+
+def from_config(
+    config: Mapping[str, object],
+    *,
+    params_total: int | None = None,
+    params_active: int | None = None,
+    modality: str | None = None,
+    context_length: int | None = None,
+) -> Architecture:
+    """The architecture of a model from its configuration.
+
+    ``params_total`` lets absent fields be solved for and the rest be checked; ``modality`` is the registry's.
+    """
+    merged = _merged(config)
+    fields = Fields(merged)
+    if diffusion := _diffusion(fields):
+        total = params_total or diffusion.denoiser_params + diffusion.text_encoder_params + diffusion.vae_params
+        return Architecture("diffusion", fields.text("pipeline"), params_total=total, diffusion=diffusion)
+    if speech := _speech(fields):
+        return Architecture("speech", "whisper", params_total=params_total, speech=speech)
+    family = family_of(fields.text("model_type", "arch"), fields.first_of("architectures"))
+    kind = _kind(family, modality, fields)
+    length = context_length or fields.number("max_position_embeddings", "n_ctx_train", "n_positions")
+    base = Architecture(
+        kind,
+        family.name if family else fields.text("model_type", "arch"),
+        params_total=params_total,
+        params_active=params_active,
+        context_length=length,
+    )
+    if kind == "other" and not fields.number("vocab_size", "vocab"):
+        return replace(base, missing=("vocab_size",))
+    return _with_shape(base, family, fields, params_total, modality)
+
+
+def _with_shape(
+    base: Architecture, family: Family | None, fields: Fields, total: int | None, modality: str | None
+) -> Architecture:
+    shape, missing = _shape(family or GENERIC, fields, total)
+    notes: tuple[str, ...] = ()
+    if family is None and fields.text("model_type", "arch"):
+        notes = (f"architecture {fields.text('model_type', 'arch')} is not in the table: taken for Llama's",)
+        missing = (*missing, "model_type")
+    if shape is None:
+        return replace(base, missing=missing, notes=notes)
+    vision = None
+    counted = parameter_count(shape)
+    sees = modality in {"vision-language", "any-to-any"} or any(fields.has(key) for key in _VISION_KEYS)
+    if sees:
+        rest = total - counted if total else None
+        vision = Vision(rest if rest and 0 < rest < 0.5 * counted else None)
+    elif total and abs(total - counted) > 0.01 * total:
+        missing = (*missing, "params_total")
+        notes = (
+            *notes,
+            f"the fields give {counted:,} parameters, the model has {total:,}: sizes are scaled to the latter",
+        )
+    return replace(base, shape=shape, vision=vision, missing=missing, notes=notes)
+
+
+def _merged(config: Mapping[str, object]) -> dict[str, object]:
+    merged = dict(config)
+    for key in _INNER:
+        inner = config.get(key)
+        if isinstance(inner, Mapping):
+            merged |= {name: value for name, value in _merged(inner).items() if value is not None}
+    return merged
+
+
+def _kind(family: Family | None, modality: str | None, fields: Fields) -> ModelKind:
+    if family and family.kind == "encoder":
+        return "encoder"
+    kind = _KINDS.get(modality or "", "decoder")
+    if kind == "encoder" and family is None and fields.text("model_type") is None:
+        return "encoder"
+    return kind
+
+
+def _diffusion(fields: Fields) -> Diffusion | None:
+    if not fields.has("pipeline"):
+        return None
+    unet = fields.number("unet_params", "transformer_params", "denoiser_params")
+    if not unet:
+        return None
+    encoders = [fields.number(name) or 0 for name in ("text_encoder_params", "text_encoder_2_params")]
+    encoders.append(fields.number("text_encoder_3_params") or 0)
+    return Diffusion(
+        unet,
+        sum(encoders),
+        fields.number("vae_params") or 0,
+        fields.number("native_resolution") or 1024,
+        transformer=fields.has("transformer_params"),
+    )
+
+
+def _speech(fields: Fields) -> Speech | None:
+    numbers = {
+        "hidden": fields.number("d_model", "hidden_size"),
+        "heads": fields.number("encoder_attention_heads", "num_attention_heads"),
+        "ffn": fields.number("encoder_ffn_dim", "intermediate_size"),
+        "vocab": fields.number("vocab_size"),
+        "encoder_layers": fields.number("encoder_layers"),
+        "decoder_layers": fields.number("decoder_layers"),
+        "mel_bins": fields.number("num_mel_bins"),
+    }
+    known = {name: value for name, value in numbers.items() if value is not None}
+    if len(known) < len(numbers):
+        return None
+    return Speech(
+        **known,
+        source_positions=fields.number("max_source_positions") or 1500,
+        target_positions=fields.number("max_target_positions") or 448,
+    )
+
+
+def _shape(family: Family, fields: Fields, total: int | None) -> tuple[Shape | None, tuple[str, ...]]:
+    layers = fields.number("num_hidden_layers", "n_layers", "n_layer", "num_layers")
+    hidden = fields.number("hidden_size", "hidden", "n_embd", "d_model")
+    vocab = fields.number("vocab_size", "vocab", "padded_vocab_size")
+    absent = tuple(
+        name
+        for name, value in (("num_hidden_layers", layers), ("hidden_size", hidden), ("vocab_size", vocab))
+        if not value
+    )
+    if not layers or not hidden or not vocab:
+        return None, absent
+    missing: list[str] = []
+    heads = fields.number("num_attention_heads", "n_heads", "n_head") or 0
+    mla = _mla(fields)
+    recurrence, absent_recurrence = recurrence_of(family, fields, hidden, heads)
+    missing += absent_recurrence
+    experts = _experts(family, fields, layers, missing)
+    ffn = fields.number("intermediate_size", "ffn", "n_inner", "ffn_dim", "block_ff_dim") or 0
+    if not ffn and not experts and fields.text("model_type", "arch") in {"gpt2", "gpt_bigcode", "bloom"}:
+        ffn = 4 * hidden
+    attention, recurrent, window, absent_plan = attention_plan(family, fields, layers, recurrence)
+    missing += absent_plan
+    if not heads and "full" in attention:
+        return None, ("num_attention_heads",)
+    shape = Shape(
+        name=family.name,
+        layers=layers,
+        hidden=hidden,
+        heads=heads,
+        kv_heads=_kv_heads(fields, heads),
+        head_dim=(mla.kv_lora_rank + mla.rope_dim) if mla else fields.number("head_dim") or hidden // (heads or 1),
+        value_dim=mla.value_dim if mla else fields.number("head_dim") or hidden // (heads or 1),
+        ffn=ffn,
+        vocab=vocab,
+        tied=family.tied,
+        attention=attention,
+        window=window,
+        recurrent=recurrent,
+        recurrence=recurrence,
+        mla=mla,
+        experts=experts,
+        kv_heads_by_layer=fields.numbers("num_key_value_heads", layers),
+        head_dim_by_layer=_head_dims(family, fields, attention),
+        ffn_by_layer=fields.numbers("intermediate_size", layers),
+        positions=_positions(family, fields),
+        per_layer_input=fields.number("hidden_size_per_layer_input") or 0,
+        rope_freqs=bool(fields.number("has_rope_freqs")) or fields.rope_type() == "llama3",
+        byte_pair=not (family.sentencepiece or fields.number("spm_tokenizer") or vocab in (32000, 32064)),
+    )
+    return _solved(shape, fields, total, missing)
+
+
+def _solved(shape: Shape, fields: Fields, total: int | None, missing: list[str]) -> tuple[Shape, tuple[str, ...]]:
+    """Fills in what the parameter count tells: whether embeddings are tied, and one absent width."""
+    tied = fields.truth("tie_word_embeddings", "tied_embeddings")
+    dense = shape.experts is None or shape.experts.leading_dense > 0
+    plain = shape.recurrence is None or shape.name not in {"mamba", "mamba2"}
+    if not shape.ffn and dense and plain and not shape.ffn_by_layer:
+        missing.append("intermediate_size")
+        if total:
+            base = replace(shape, tied=shape.tied if tied is None else tied)
+            zero, one = parameter_count(replace(base, ffn=32)), parameter_count(replace(base, ffn=64))
+            shape = replace(shape, ffn=max(32, round((total - zero) / (one - zero)) * 32 + 32) if one > zero else 0)
+        if not shape.ffn:
+            shape = replace(shape, ffn=4 * shape.hidden)
+    options = [replace(shape, tied=shape.tied if tied is None else tied)]
+    if total and tied is None:
+        options = [replace(shape, tied=choice) for choice in (True, False)]
+    if "mamba_n_heads" in missing and shape.name == "granitehybrid":
+        # Granite 4.0 has a hybrid and a plain model of the same name and fields: the count tells them apart.
+        options += [
+            replace(option, attention=(FULL,) * shape.layers, recurrent=(), recurrence=None) for option in options
+        ]
+    if not total:
+        return options[0], tuple(missing)
+    return min(options, key=lambda option: abs(parameter_count(option) - total)), tuple(missing)
+
+
+def _positions(family: Family, fields: Fields) -> int:
+    usual = {"bert": 512, "gpt2": 1024, "starcoder": 8192, "opt": 2050, "nomic-bert": 0}
+    if family.name not in usual:
+        return 0
+    return fields.number("n_positions", "max_position_embeddings") or usual[family.name]
+
+
+def _kv_heads(fields: Fields, heads: int) -> int:
+    if fields.truth("multi_query") and not fields.truth("new_decoder_architecture"):
+        return 1
+    by_layer = fields.values("num_key_value_heads")
+    if by_layer:
+        return max(by_layer)
+    return fields.number("num_key_value_heads", "n_kv_heads", "num_kv_heads", "multi_query_group_num") or heads
+
+
+def _head_dims(family: Family, fields: Fields, attention: tuple[str, ...]) -> tuple[int, ...]:
+    wide, narrow = fields.number("global_head_dim"), fields.number("head_dim")
+    if not wide or not narrow or family.name != "gemma4":
+        return ()
+    return tuple(wide if kind == "full" else narrow for kind in attention)
+
+
+def _mla(fields: Fields) -> Mla | None:
+    inner = fields.inner("mla")
+    rank = inner.number("kv_lora_rank", "mla_kv_lora_rank")
+    rope = inner.number("qk_rope_head_dim", "mla_rope_dim")
+    nope = inner.number("qk_nope_head_dim", "mla_nope_dim")
+    value = inner.number("v_head_dim", "mla_v_head_dim")
+    if not rank or rope is None or not nope or not value:
+        return None
+    return Mla(rank, rope, nope, value, inner.number("q_lora_rank", "mla_q_lora_rank") or 0)
+
+
+def _experts(family: Family, fields: Fields, layers: int, missing: list[str]) -> Experts | None:
+    count = fields.number("num_experts", "n_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
+    if not count or count <= 1:
+        return None
+    ffn = fields.number("moe_intermediate_size", "expert_ffn", "intermediate_size", "ffn", "ffn_dim")
+    used = fields.number(
+        "num_experts_per_tok", "n_experts_used", "experts_per_token", "num_experts_per_token", "moe_topk", "moe_k"
+    )
+    if not ffn:
+        missing.append("moe_intermediate_size")
+    if not used:
+        missing.append("num_experts_per_tok")
+    width = ffn or 0
+    shared = fields.number("shared_expert_intermediate_size", "shared_expert_ffn", "shared_intermediate_size")
+    if shared is None:
+        shared = (fields.number("n_shared_experts", "num_shared_experts", "moe_num_shared_experts") or 0) * width
+    deep = family.name in {"deepseek2", "deepseek", "glm4moe", "kimi-linear", "glm-dsa", "bailingmoe2"}
+    leading = fields.number("leading_dense_layers", "first_k_dense_replace", "num_dense_layers")
+    if leading is None:
+        leading = _usual_leading(layers, fields) if deep else 0
+        if deep:
+            missing.append("first_k_dense_replace")
+            if not fields.number("n_shared_experts") and not shared:
+                shared = width
+    bias = bool(fields.number("probs_b")) or family.name in {"lfm2moe", "minimax-m2", "glm4moe", "ernie4_5-moe"}
+    return Experts(
+        count,
+        used or 1,
+        width,
+        shared,
+        leading,
+        fields.number("decoder_sparse_step", "moe_layer_interval", "interleave_moe_layer_step") or 1,
+        bias,
+        gated=family.gated,
+    )
+
+
+def _usual_leading(layers: int, fields: Fields) -> int:
+    """DeepSeek's 61-layer models start with three dense layers, the rest with one."""
+    return 3 if layers == 61 and (fields.number("num_experts") or 0) == 256 else 1
