@@ -92,9 +92,7 @@ def tensor_bytes(type_name: str, shape: Sequence[int]) -> int:
     """
     type_ = TYPES[type_name]
     if type_.block > 1 and shape[0] % type_.block:
-        raise ValueError(
-            f"a row of {shape[0]} elements is not a multiple of {type_name}'s block of {type_.block}"
-        )
+        raise ValueError(f"a row of {shape[0]} elements is not a multiple of {type_name}'s block of {type_.block}")
     return prod(shape) // type_.block * type_.bytes
 
 

@@ -14,9 +14,7 @@ from typing import Literal
 
 from modelpick.formats.ggml import TYPES
 
-Role = Literal[
-    "output", "embedding", "attn_v", "attn_k", "attn_q", "attn_output", "ffn_down", "ffn_gate", "ffn_up"
-]
+Role = Literal["output", "embedding", "attn_v", "attn_k", "attn_q", "attn_output", "ffn_down", "ffn_gate", "ffn_up"]
 
 BASE: dict[str, str] = {
     "F32": "F32", "F16": "F16", "BF16": "BF16",
@@ -105,11 +103,7 @@ def is_70b(architecture: str, layers: int, heads: int, kv_heads: int) -> bool:
 
 def quantisable(name: str, dimensions: int) -> bool:
     """Whether llama.cpp quantises a tensor of that name at all; the others keep the type they came with."""
-    if (
-        dimensions < 2
-        or not name.endswith("weight")
-        or name in {"position_embd.weight", "token_types.weight"}
-    ):
+    if dimensions < 2 or not name.endswith("weight") or name in {"position_embd.weight", "token_types.weight"}:
         return False
     return not any(part in name for part in _NEVER)
 
@@ -153,16 +147,12 @@ def tensor_type(
     return typed(mix, role_of(name), shape, context, ordinal, _layer(name) if layer is None else layer)
 
 
-def typed(
-    mix: str, role: Role | None, shape: Sequence[int], context: MixContext, ordinal: int, layer: int
-) -> str:
+def typed(mix: str, role: Role | None, shape: Sequence[int], context: MixContext, ordinal: int, layer: int) -> str:
     """As :func:`tensor_type`, for a tensor known to be quantisable and a quantised mix."""
     return fallback(_choose(mix, role, shape, context, ordinal, layer), shape[0])
 
 
-def tensor_types(
-    mix: str, tensors: Iterable[tuple[str, Sequence[int]]], context: MixContext
-) -> dict[str, str]:
+def tensor_types(mix: str, tensors: Iterable[tuple[str, Sequence[int]]], context: MixContext) -> dict[str, str]:
     """The type of every tensor of a model, by name, counting as llama.cpp counts."""
     ordered = sorted(tensors, key=lambda tensor: (_layer(tensor[0]), tensor[0]))
     seen: dict[Role | None, int] = {}
@@ -188,9 +178,7 @@ def _layer(name: str) -> int:
     return int(found[1]) if found else -1
 
 
-def _choose(
-    mix: str, role: Role | None, shape: Sequence[int], context: MixContext, ordinal: int, layer: int
-) -> str:
+def _choose(mix: str, role: Role | None, shape: Sequence[int], context: MixContext, ordinal: int, layer: int) -> str:
     base = BASE[mix]
     if role == "output" or (role == "embedding" and context.tied):
         return _output(mix, base, shape[0], context)
@@ -286,9 +274,7 @@ def _attention_output(mix: str, base: str, context: MixContext) -> str:
         return "Q4_K" if mix == "Q3_K_L" else base
     if context.experts == 8:
         return "Q5_K" if mix in _RAISED_BY_EIGHT_EXPERTS else base
-    return {"Q2_K": "Q3_K", "IQ3_XXS": "IQ3_S", "Q3_K_M": "Q4_K", "Q3_K_L": "Q5_K", "IQ3_M": "Q4_K"}.get(
-        mix, base
-    )
+    return {"Q2_K": "Q3_K", "IQ3_XXS": "IQ3_S", "Q3_K_M": "Q4_K", "Q3_K_L": "Q5_K", "IQ3_M": "Q4_K"}.get(mix, base)
 
 
 def _down(mix: str, base: str, context: MixContext, index: int, imatrix: bool) -> str:
