@@ -90,6 +90,8 @@ class System:
     disk_free_bytes: int | None = None
     drivers: tuple[tuple[str, str], ...] = ()
     """Pairs such as ``("nvidia", "570.86.15")``, ``("cuda", "12.8")``."""
+    physical_memory_bytes: int | None = None
+    """What is built in; the pool ``host`` holds what a control group leaves of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,26 @@ class Note:
     source: str
     message: str
     level: Literal["info", "warning"] = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One thing a detector looked at, as it came, and what was made of it. For ``modelpick doctor``."""
+
+    source: str
+    what: str
+    raw: str | None
+    judged: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one detector found: devices, the pools that only they use, versions of drivers, notes."""
+
+    devices: tuple[Device, ...] = ()
+    pools: tuple[MemoryPool, ...] = ()
+    drivers: tuple[tuple[str, str], ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +170,8 @@ class AcceleratorSpec:
     release_year: int | None
     source: str | None = None
     confidence: str | None = None
+    fp32_flops: float | None = None
+    memory_kind: str | None = None
 
 
 class Catalogue(Protocol):
