@@ -108,6 +108,7 @@ class Variant:
     bytes: int | None
     bytes_origin: str | None
     source: str | None
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +249,8 @@ class Accelerator:
     bandwidth_source: str | None
     confidence: str | None
     note: str | None
+    fp16_fp32_accumulate_flops: float | None = None
+    """Dense FP16 with sums kept in FP32, where the vendor gives it apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +273,57 @@ class ModelFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelForms:
+    """A model with its downloadable forms and its architecture: what a recommendation starts from."""
+
+    model: Model
+    variants: tuple[Variant, ...]
+    architecture: ArchitectureRow | None
+    abilities: tuple[Ability, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A model in one line, as ``list`` shows it: the columns of :class:`Model` that are short."""
+
+    slug: str
+    name: str
+    family: str
+    developer: str
+    hf_repo: str | None
+    relation: str
+    modality: str
+    tasks: tuple[str, ...]
+    released: str | None
+    access: str
+    downloadable: bool
+    gated: bool | None
+    params_total: int | None
+    params_active: int | None
+    training_tokens: int | None
+    context_length: int | None
+    languages: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    license: str | None
+    license_name: str | None
+    license_key: str | None
+    commercial_use: str
+    verdict_status: str
+    era: str | None
+    ability: float | None
+    confidence: str
+    origin: str = "bundled"
+
+
+@dataclass(frozen=True, slots=True)
+class NamePart:
+    """The end of a model's name from one of its words on, in normal form: what a unique part is looked up in."""
+
+    key: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ability:
     """How able a model is at a family of tasks on the build's scale, with its uncertainty and what it rests on."""
 
@@ -288,6 +342,8 @@ class Collection:
 
     key: str
     title: str
+    source: str | None
+    note: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,136 @@
+"""Writes registries: a new file beside the old one, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session, SQLModel, create_engine, insert
+
+from modelpick.errors import AccessError, IntegrityError
+from modelpick.registry.migrations import SCHEMA_VERSION
+from modelpick.registry.schema import APPLICATION_ID, TABLES
+
+_SUFFIX = ".part"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside ``path`` to write to, which takes its place at the end; on failure the old file stays.
+
+    Readers open registries as immutable, so a file that has a name must never change: only be replaced.
+
+    :raises AccessError: when the directory cannot be written.
+    """
+    target = path.resolve()
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=_SUFFIX)
+        os.close(handle)
+    except OSError as error:
+        raise not_writable(path, error) from error
+    part = Path(name)
+    try:
+        yield part
+        part.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o644)
+        _flush(part)
+        part.replace(target)
+        if os.name == "posix":
+            _flush(target.parent)
+    except OSError as error:
+        raise not_writable(path, error) from error
+    finally:
+        part.unlink(missing_ok=True)
+        Path(f"{part}-journal").unlink(missing_ok=True)
+
+
+def not_writable(path: Path, error: OSError) -> AccessError:
+    """The error for a place that cannot be written."""
+    return AccessError(
+        f"cannot write the registry {path}: {error.strerror or error}",
+        hint="name a file in a directory of yours with --registry PATH",
+    )
+
+
+def sweep(path: Path) -> None:
+    """Remove what writers that were killed left beside ``path``. Only for whoever holds its lock."""
+    target = path.resolve()
+    for part in target.parent.glob(f".{target.name}.*{_SUFFIX}*"):
+        part.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def session_on(path: Path) -> Iterator[Session]:
+    """A session on the registry at ``path`` (a file of one's own: see :func:`replacing`), in one transaction.
+
+    :raises IntegrityError: when a row breaks one of the schema's checks.
+    """
+    engine = create_engine("sqlite://", creator=lambda: _connect(path))
+    try:
+        with Session(engine) as session:
+            yield session
+            session.commit()
+    finally:
+        engine.dispose()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def create_tables(path: Path) -> None:
+    """Make the empty tables of the newest schema."""
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA page_size = 4096")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.close()
+    engine = create_engine("sqlite://", creator=lambda: _connect(path))
+    SQLModel.metadata.create_all(engine, tables=[_table(kind) for kind in TABLES])
+    engine.dispose()
+
+
+def _table(kind: type[SQLModel]) -> Any:
+    return kind.__table__  # type: ignore[attr-defined]
+
+
+def put(session: Session, kind: type[SQLModel], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Validate rows as ``kind`` and insert them in the order of their primary key."""
+    checked = [kind.model_validate(row).model_dump() for row in rows]
+    keys = [column.name for column in _table(kind).primary_key]
+    checked.sort(key=lambda row: [row[key] for key in keys])
+    if checked:
+        session.execute(insert(_table(kind)), checked)
+
+
+def settle(path: Path) -> None:
+    """Give the file the bytes that its rows alone decide.
+
+    ``VACUUM`` lays the rows out anew; the header's counter of changes and the version of the SQLite library that
+    wrote last (https://sqlite.org/fileformat2.html#the_database_header) are set to fixed values.
+    """
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA secure_delete = ON")
+    connection.execute("VACUUM")
+    damage = connection.execute("PRAGMA integrity_check").fetchone()[0]
+    connection.close()
+    if damage != "ok":
+        raise IntegrityError(f"{path}: {damage}", hint="check the disk, then build again")
+    with path.open("r+b") as file:
+        for offset, value in ((24, 1), (92, 1), (96, 3_040_000)):
+            file.seek(offset)
+            file.write(value.to_bytes(4, "big"))
