@@ -52,6 +52,7 @@ def device_of(spec: AcceleratorSpec, index: int, pool: str, *, total_bytes: int 
         fp16_flops=flops,
         fp16_origin=origin,
         accelerator=spec.name,
+        fp32_flops=spec.fp32_flops,
     )
 
 

@@ -58,6 +58,8 @@ class Device:
     pci_address: str | None = None
     visible: bool = True
     """False when ``CUDA_VISIBLE_DEVICES`` or its like hides the device; such a device is reported, not used."""
+    fp32_flops: float | None = None
+    """Single-precision rate of the shaders: what unpacking quantised weights runs at."""
 
 
 @dataclass(frozen=True, slots=True)
