@@ -1,0 +1,259 @@
+"""The search for the best answers: best first, and no further than a better one is possible.
+
+Every size class of the shelf is read from its best model down. A model's score has a ceiling that needs no memory
+arithmetic (its ability, plus the most that speed and size could add); once the ceiling of everything unread lies
+below the worst pick on the list, nothing unread can enter it. So the cost follows the candidates, not the rows.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from modelpick.estimation.interface import Fit, Misfit
+from modelpick.hardware.interface import Hardware
+from modelpick.licensing.interface import Decision
+from modelpick.selection.filters import context_for, first_rejection
+from modelpick.selection.interface import (
+    Answer,
+    Assess,
+    Candidate,
+    Decide,
+    Entry,
+    Needs,
+    Option,
+    Recommendation,
+    Rejection,
+    Shelf,
+)
+from modelpick.selection.options import options_for
+from modelpick.selection.scoring import (
+    least_quality,
+    most_points_for_size,
+    most_points_for_speed,
+    quality_of,
+    score,
+)
+
+_FEWEST_BITS = 2.0  # per weight: below every mix of the ladder
+Loss = Callable[[str | None, int | None], float | None]
+
+
+@dataclass(slots=True)
+class _Search:
+    """The state of one search: what was picked, what was turned down, and why."""
+
+    needs: Needs
+    hardware: Hardware
+    decide: Decide
+    assess: Assess
+    loss: Loss
+    gguf_types: frozenset[str]
+    picks: dict[str, Recommendation] = field(default_factory=dict)
+    rejections: list[Rejection] = field(default_factory=list)
+    considered: int = 0
+
+    def worst(self) -> float | None:
+        """The score that a newcomer has to reach; None while the list is not full."""
+        if len(self.picks) < self.needs.limit:
+            return None
+        return heapq.nlargest(self.needs.limit, (pick.score for pick in self.picks.values()))[-1]
+
+    def consider(self, entry: Entry) -> None:
+        """Judge one entry: reject it, or keep its best option if it is better than its family's pick so far."""
+        self.considered += 1
+        rejection, decision = first_rejection(entry, self.needs, self.decide)
+        if rejection:
+            self.rejections.append(rejection)
+            return
+        found = self._options(entry, decision)
+        if isinstance(found, Rejection):
+            self.rejections.append(found)
+            return
+        for pick in found:
+            line = _line(pick, all_variants=self.needs.all_variants)
+            if line not in self.picks or _order(pick) < _order(self.picks[line]):
+                self.picks[line] = pick
+
+    def _options(self, entry: Entry, decision: Decision) -> list[Recommendation] | Rejection:
+        options = options_for(entry, self.hardware, self.needs, self.gguf_types)
+        if not options:
+            return Rejection(entry.slug, "runtime", "no published form of it runs on this backend")
+        picks: list[Recommendation] = []
+        turned_down: list[Rejection] = []
+        for option in options:
+            found = self._option(entry, option, decision)
+            if isinstance(found, Rejection):
+                turned_down.append(found)
+            else:
+                picks.append(found)
+        if picks:
+            return picks if self.needs.all_variants else [min(picks, key=_order)]
+        return _nearest(turned_down)
+
+    def _option(self, entry: Entry, option: Option, decision: Decision) -> Recommendation | Rejection:
+        candidate = Candidate(entry, option, context_for(entry, self.needs), self.needs.users)
+        fit = self.assess(candidate)
+        if isinstance(fit, Misfit):
+            return _misfit(entry, option, fit)
+        too_slow = _too_slow(entry, option, fit, self.needs) or _too_large(entry, option, fit, self.needs)
+        if too_slow:
+            return too_slow
+        quality = quality_of(candidate, self.loss(option.quantisation, entry.params_total))
+        total, parts = score(candidate, fit, quality, self.needs)
+        return Recommendation(0, candidate, fit, decision, quality, total, parts)
+
+
+def rank(
+    shelf: Shelf,
+    needs: Needs,
+    hardware: Hardware,
+    *,
+    decide: Decide,
+    assess: Assess,
+    loss: Loss,
+    gguf_types: frozenset[str] = frozenset(),
+) -> Answer:
+    """The best answers to ``needs`` on ``hardware``, with all that was turned down on the way.
+
+    Deterministic: equal scores are ordered by quality, then by fewer bytes, then by slug.
+    """
+    search = _Search(needs, hardware, decide, assess, loss, gguf_types)
+    room = _largest_room(hardware)
+    counts: Counter[str] = Counter(shelf.turned_down(needs.task, needs.policy))
+    sizes = shelf.size_classes(needs.task, needs.policy)
+    total = sum(count for _, count in sizes)
+    lanes: list[_Lane] = []
+    for size_class, count in sizes:
+        if size_class >= 0 and 2**size_class * _FEWEST_BITS / 8 > room:
+            counts["memory"] += count
+            total -= count
+            continue
+        lane = _Lane(size_class, iter(shelf.entries(needs.task, needs.policy, size_class)), needs, hardware)
+        if lane.advance():
+            lanes.append(lane)
+    while lanes:
+        lane = max(lanes, key=lambda one: (one.ceiling, -one.size_class))
+        worst = search.worst()
+        if worst is not None and lane.ceiling < worst:
+            break
+        assert lane.head is not None
+        if worst is None or _ceiling(lane.head, needs, hardware) >= worst:
+            search.consider(lane.head)
+        if not lane.advance():
+            lanes.remove(lane)
+    ordered = sorted(search.picks.values(), key=_order)[: needs.limit]
+    counts.update(rejection.reason for rejection in search.rejections)
+    return Answer(
+        picks=tuple(replace(pick, rank=place) for place, pick in enumerate(ordered, 1)),
+        rejections=tuple(search.rejections),
+        counts=dict(sorted(counts.items())),
+        outranked=max(total - search.considered, 0),
+        considered=search.considered,
+    )
+
+
+class _Lane:
+    """One size class of the shelf, read from its best model down. ``ceiling`` bounds all that is still unread."""
+
+    __slots__ = ("_needs", "_rows", "ceiling", "head", "size_class")
+
+    def __init__(self, size_class: int, rows: Iterator[Entry], needs: Needs, hardware: Hardware) -> None:
+        self.size_class = size_class
+        self._rows = rows
+        self._needs = needs
+        self.head: Entry | None = None
+        self.ceiling = 0.0
+
+    def advance(self) -> bool:
+        """Go to the next model of the class; False at its end."""
+        self.head = next(self._rows, None)
+        if self.head is None:
+            return False
+        low = self.head.ability.low if self.head.ability else None
+        smallest = 2 ** max(self.size_class, 20) * _FEWEST_BITS / 8
+        prefer = self._needs.prefer
+        self.ceiling = least_quality(low) + most_points_for_speed(prefer, None) + most_points_for_size(prefer, smallest)
+        return True
+
+
+def _ceiling(entry: Entry, needs: Needs, hardware: Hardware) -> float:
+    """The most this entry could score: as :class:`_Lane`, with its own size and the fastest it could be read."""
+    smallest = (entry.params_total or 2**20) * _FEWEST_BITS / 8
+    low = entry.ability.low if entry.ability else None
+    fastest = None
+    active = entry.params_active or entry.params_total
+    bandwidth = max((pool.bandwidth_bytes_per_second or 0 for pool in hardware.pools), default=0)
+    if active and bandwidth:
+        devices = max(len(hardware.usable_devices), 1)
+        fastest = 2 * devices * bandwidth / (active * _FEWEST_BITS / 8)
+    return (
+        least_quality(low) + most_points_for_speed(needs.prefer, fastest) + most_points_for_size(needs.prefer, smallest)
+    )
+
+
+def _largest_room(hardware: Hardware) -> float:
+    """All memory of the machine together: nothing larger than this fits in any placement."""
+    return float(sum(pool.total_bytes or 0 for pool in hardware.pools))
+
+
+def _order(pick: Recommendation) -> tuple[float, float, int, str, str]:
+    quality = pick.quality.index.low if pick.quality else 0.0
+    needed = sum(use.required_bytes for use in pick.fit.placement.uses)
+    option = pick.candidate.option
+    return (-pick.score, -quality, needed, pick.candidate.entry.slug, f"{option.runtime} {option.quantisation}")
+
+
+def _line(pick: Recommendation, *, all_variants: bool) -> str:
+    entry, option = pick.candidate.entry, pick.candidate.option
+    if all_variants:
+        return f"{entry.slug} {option.runtime} {option.format} {option.quantisation}"
+    return entry.family
+
+
+def _misfit(entry: Entry, option: Option, misfit: Misfit) -> Rejection:
+    return Rejection(
+        entry.slug,
+        "memory",
+        misfit.reason,
+        needed=misfit.needed_bytes,
+        available=misfit.available_bytes,
+        unit="bytes",
+        option=option,
+    )
+
+
+def _too_slow(entry: Entry, option: Option, fit: Fit, needs: Needs) -> Rejection | None:
+    if needs.min_speed is None or fit.speed is None:
+        return None
+    likely = fit.speed.decode_tokens_per_second.likely
+    if likely >= needs.min_speed:
+        return None
+    message = f"about {likely:.2g} tokens per second, wanted {needs.min_speed:g}"
+    return Rejection(entry.slug, "speed", message, needs.min_speed, round(likely, 2), "tokens_per_second", option)
+
+
+def _too_large(entry: Entry, option: Option, fit: Fit, needs: Needs) -> Rejection | None:
+    if needs.max_download_bytes is None:
+        return None
+    size = option.source.bytes or fit.footprint.weights
+    if option.made_here and entry.params_total:
+        size = 2 * entry.params_total
+    if size <= needs.max_download_bytes:
+        return None
+    message = f"{size / 1e9:.1f} GB to download, allowed {needs.max_download_bytes / 1e9:.1f} GB"
+    return Rejection(entry.slug, "download", message, needs.max_download_bytes, size, "bytes", option)
+
+
+def _nearest(rejections: list[Rejection]) -> Rejection:
+    """Of one model's rejections the one that missed by least."""
+
+    def miss(rejection: Rejection) -> float:
+        if isinstance(rejection.needed, int | float) and isinstance(rejection.available, int | float):
+            high, low = sorted((float(rejection.needed), float(rejection.available)), reverse=True)
+            return high / max(low, 1e-9)
+        return float("inf")
+
+    return min(rejections, key=miss)

@@ -1,0 +1,91 @@
+"""What makes one answer better than another, in points of the quality index, each part with its reason.
+
+Quality counts as its index says, at the low end of the interval: a model that nobody has measured does not win on
+hope. Speed counts by doublings, up to where reading no longer gains. A new scorer is a function and a line.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from modelpick.estimation.interface import Fit, Range
+from modelpick.selection.interface import Candidate, Needs, Quality, ScorePart
+
+READABLE = 5.0
+"""Tokens per second below which reading along is a wait: about 4 English words a second."""
+
+_UNMEASURED = 30.0
+# Points per doubling of decode speed, and the speed up to which it counts; points per doubling of memory.
+_WEIGHTS = {
+    "balanced": (2.0, 40.0, 0.25),
+    "quality": (0.5, 20.0, 0.0),
+    "speed": (6.0, 200.0, 0.25),
+    "small": (1.0, 20.0, 8.0),
+}
+_LARGEST_BYTES = 2**41
+Scorer = Callable[[Candidate, Fit, Quality | None, Needs], ScorePart]
+
+
+def quality_of(candidate: Candidate, loss: float | None) -> Quality | None:
+    """Quality of the quantised form: the ability less the loss; an unknown loss widens the low end by 3 points."""
+    ability = candidate.entry.ability
+    if ability is None:
+        return None
+    taken = loss or 0.0
+    doubt = 0.0 if loss is not None else 3.0
+    index = Range(ability.low - taken - doubt, ability.likely - taken, ability.high - taken)
+    return Quality(index, loss, candidate.entry.ability_basis or "predicted")
+
+
+def score(candidate: Candidate, fit: Fit, quality: Quality | None, needs: Needs) -> tuple[float, tuple[ScorePart, ...]]:
+    """The sum of all parts, and the parts."""
+    parts = tuple(scorer(candidate, fit, quality, needs) for scorer in SCORERS)
+    return round(sum(part.points for part in parts), 4), parts
+
+
+def most_points_for_speed(prefer: str, tokens_per_second: float | None) -> float:
+    """The most that speed can add at that speed; None: at any speed. Used to stop looking."""
+    weight, ceiling, _ = _WEIGHTS[prefer]
+    speed = ceiling if tokens_per_second is None else min(tokens_per_second, ceiling)
+    return weight * math.log2(max(speed, 0.05) / READABLE)
+
+
+def most_points_for_size(prefer: str, smallest_bytes: float) -> float:
+    """The most that a footprint of at least that many bytes can add."""
+    return _WEIGHTS[prefer][2] * math.log2(_LARGEST_BYTES / max(smallest_bytes, 2**20))
+
+
+def least_quality(low: float | None) -> float:
+    """The points an ability counts for before any loss."""
+    return _UNMEASURED if low is None else low
+
+
+def _quality(candidate: Candidate, fit: Fit, quality: Quality | None, needs: Needs) -> ScorePart:
+    if quality is None:
+        return ScorePart("quality", _UNMEASURED, "no comparable score is published for this kind of model")
+    index = quality.index
+    lost = f", {quality.loss:.1f} of it lost to {candidate.option.quantisation}" if quality.loss else ""
+    reason = f"{index.likely:.1f} ({index.low:.1f} to {index.high:.1f}) from {quality.basis}{lost}; the low end counts"
+    return ScorePart("quality", round(index.low, 2), reason)
+
+
+def _speed(candidate: Candidate, fit: Fit, quality: Quality | None, needs: Needs) -> ScorePart:
+    if fit.speed is None:
+        return ScorePart("speed", 0.0, "speed cannot be estimated for this kind of model")
+    likely = fit.speed.decode_tokens_per_second.likely
+    weight, ceiling, _ = _WEIGHTS[needs.prefer]
+    points = round(most_points_for_speed(needs.prefer, likely), 2)
+    capped = f", counted up to {ceiling:.0f}" if likely > ceiling else ""
+    return ScorePart("speed", points, f"about {likely:.3g} tokens per second{capped}; {weight:g} points a doubling")
+
+
+def _size(candidate: Candidate, fit: Fit, quality: Quality | None, needs: Needs) -> ScorePart:
+    needed = sum(use.required_bytes for use in fit.placement.uses)
+    points = round(most_points_for_size(needs.prefer, needed), 2)
+    return ScorePart(
+        "size", points, f"needs {needed / 2**30:.1f} GiB in all; {_WEIGHTS[needs.prefer][2]:g} points a halving"
+    )
+
+
+SCORERS: tuple[Scorer, ...] = (_quality, _speed, _size)
