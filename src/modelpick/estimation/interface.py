@@ -195,6 +195,8 @@ class Settings:
     output_rows: int | None = None
     """Logit rows that are reserved; None: what the runtime reserves by itself."""
     users: int = 1
+    full_window_cache: bool = False
+    """llama.cpp's ``--swa-full``: sliding layers keep the whole context."""
 
 
 @dataclass(frozen=True, slots=True)
