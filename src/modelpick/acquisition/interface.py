@@ -55,6 +55,8 @@ class Plan:
     params_total: int | None = None
     alternatives: tuple[str, ...] = ()
     """Other quantisations in the same repository."""
+    accessible: bool = True
+    """False when the publisher's gate is closed to the token that there is."""
 
     @property
     def total_bytes(self) -> int:

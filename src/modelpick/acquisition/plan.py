@@ -1,0 +1,162 @@
+"""What would be fetched: the right repository, pinned to its commit, the exact files, and what is here already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from modelpick.acquisition.choose import choose_gguf, choose_weights
+from modelpick.acquisition.hub import describe, may_fetch, small_text
+from modelpick.acquisition.interface import HubSettings, Listing, Patience, Plan, Selection, Source, Wish
+from modelpick.acquisition.names import normal_quantisation
+from modelpick.acquisition.reuse import elsewhere
+from modelpick.acquisition.store import free_bytes, has_size, place, resumable
+from modelpick.errors import AccessError, ModelpickError, NotFoundError
+
+REPACKAGERS = ("ggml-org", "bartowski", "unsloth", "lmstudio-community", "mradermacher", "TheBloke")
+"""Community publishers of GGUF files, most careful first; anyone else comes after them."""
+_LICENSES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "LICENSE.rst", "COPYING")
+_SOURCE_FORMATS = ("safetensors", "pickle")
+
+
+def ordered(sources: Iterable[Source]) -> tuple[Source, ...]:
+    """GGUF before source weights, the publisher's own before others', known re-packagers before unknown ones."""
+    rank = {name.lower(): place for place, name in enumerate(REPACKAGERS)}
+
+    def key(source: Source) -> tuple[bool, bool, int, str]:
+        owner = source.repo.partition("/")[0].lower()
+        return (source.format != "gguf", not source.official, rank.get(owner, len(rank)), source.repo)
+
+    unique = {(source.repo, source.format, source.quantisation): source for source in sources}
+    return tuple(sorted(unique.values(), key=key))
+
+
+def make_plan(
+    wish: Wish, hub: HubSettings, environment: Mapping[str, str], *, patience: Patience | None = None
+) -> Plan:
+    """The plan for a wish: the first source that has what was asked for.
+
+    :raises NotFoundError: when none has it, with what they have.
+    :raises NetworkError, AccessError: when the Hub does not answer or does not let us look.
+    """
+    missed: list[ModelpickError] = []
+    seen: dict[str, Listing] = {}
+    for source in _suitable(wish):
+        try:
+            listing = seen.get(source.repo) or describe(source.repo, wish.revision, hub, patience)
+            seen[source.repo] = listing
+            selection = _select(wish, source, listing)
+        except (NotFoundError, AccessError) as error:
+            missed.append(error)
+            continue
+        return _plan(wish, listing, selection, hub, environment, missed)
+    if len(missed) == 1 and wish.quantisation is None:
+        raise missed[0]
+    raise _nothing(wish, missed)
+
+
+def _suitable(wish: Wish) -> list[Source]:
+    """The sources that can hold what was asked for, best first."""
+    sources = list(ordered(wish.sources))
+    if wish.format == "gguf":
+        return [source for source in sources if source.format == "gguf"]
+    if wish.format:
+        return [source for source in sources if source.format != "gguf" and _is_asked(wish, source)]
+    if wish.quantisation:
+        special = [source for source in sources if source.format != "gguf" and _is_asked(wish, source)]
+        return special or [source for source in sources if source.format == "gguf"]
+    return [source for source in sources if source.format == "gguf" or _is_asked(wish, source)]
+
+
+def _is_asked(wish: Wish, source: Source) -> bool:
+    """Whether a source that is not GGUF has the asked precision: its own name, or none asked and none made."""
+    made = {normal_quantisation(name) for name in (source.format, source.quantisation or "") if name}
+    if wish.quantisation:
+        return normal_quantisation(wish.quantisation) in made and source.format not in ("gguf",)
+    return source.format in _SOURCE_FORMATS
+
+
+def _select(wish: Wish, source: Source, listing: Listing) -> Selection:
+    if source.format == "gguf":
+        same = wish.quantisation and source.quantisation
+        known = source.files if same and _same(wish.quantisation, source.quantisation) else ()
+        return choose_gguf(listing, wish.quantisation, known)
+    chosen = choose_weights(listing, allow_pickle=wish.allow_pickle)
+    if source.format in _SOURCE_FORMATS:
+        return chosen
+    return replace(chosen, format=source.format, quantisation=source.quantisation)
+
+
+def _same(one: str | None, other: str | None) -> bool:
+    return bool(one and other) and normal_quantisation(one or "") == normal_quantisation(other or "")
+
+
+def _plan(
+    wish: Wish,
+    listing: Listing,
+    selection: Selection,
+    hub: HubSettings,
+    environment: Mapping[str, str],
+    missed: list[ModelpickError],
+) -> Plan:
+    notes = [*selection.notes, *(f"passed over: {error.message}" for error in missed)]
+    if listing.repo != listing.asked:
+        notes.append(f"{listing.asked} is now called {listing.repo}")
+    if listing.unsafe:
+        notes.append(f"{len(listing.unsafe):,} files with unsafe names were left out, such as {listing.unsafe[0]}")
+    if selection.format in _SOURCE_FORMATS and wish.format is None and any(s.format == "gguf" for s in wish.sources):
+        notes.append("no GGUF was found: these are the source weights, to be quantised here or run as they are")
+    allowed = may_fetch(listing, hub)
+    if not allowed:
+        notes.append(f"gated ({listing.gated}): agree to the terms at {hub.endpoint}/{listing.repo} first")
+    texts = (small_text(listing, name, hub) for name in _LICENSES if any(f.path == name for f in listing.files))
+    plan = Plan(
+        model=wish.model,
+        repo=listing.repo,
+        revision=wish.revision,
+        commit=listing.commit,
+        format=selection.format,
+        quantisation=selection.quantisation,
+        files=selection.files,
+        target=str(wish.folder.absolute() if wish.folder else hub.cache.absolute()),
+        disk_free_bytes=None,
+        notes=tuple(notes),
+        layout="folder" if wish.folder else "cache",
+        gated=listing.gated,
+        accessible=allowed,
+        card=replace(listing.card, license_text=next(texts, None) if allowed else None),
+        renamed_from=listing.asked if listing.repo != listing.asked else None,
+        architecture=listing.architecture,
+        params_total=listing.params_total or wish.params_total,
+        alternatives=selection.alternatives,
+    )
+    return situated(plan, hub, environment)
+
+
+def situated(plan: Plan, hub: HubSettings, environment: Mapping[str, str]) -> Plan:
+    """The plan with what this disk says of it: room, files that are here, partials, copies in other stores."""
+    files = []
+    for file in plan.files:
+        here = has_size(place(plan, file).final, file.bytes)
+        files.append(replace(file, present=here, partial_bytes=0 if here else resumable(plan, file)))
+    found = elsewhere([file for file in files if not file.present], hub, environment)
+    files = [replace(file, reuse_from=found.get(file.path)) for file in files]
+    return replace(plan, files=tuple(files), disk_free_bytes=free_bytes(Path(plan.target)))
+
+
+def _nothing(wish: Wish, missed: list[ModelpickError]) -> ModelpickError:
+    """Why no source will do."""
+    if not wish.sources:
+        return NotFoundError(f"{wish.model}: no repository with its weights is known", hint="give it as org/name")
+    if missed and all(isinstance(error, AccessError) for error in missed):
+        return missed[0]
+    asked = wish.quantisation or wish.format or "weights"
+    said = "; ".join(f"{error.message}{f' ({error.hint})' if error.hint else ''}" for error in missed[:4])
+    if not said:
+        said = f"known formats: {', '.join(sorted({source.format for source in wish.sources}))}"
+    return NotFoundError(
+        f"{wish.model}: no {asked} to download; {said}",
+        hint=f"fetch the source and make it here: `modelpick download {wish.model} --format safetensors`, "
+        "then `modelpick quantise`",
+    )
