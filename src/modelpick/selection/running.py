@@ -1,0 +1,161 @@
+"""The exact command that runs a model as it was placed. Never with code from the repository (trust_remote_code)."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from modelpick.estimation.interface import Fit
+from modelpick.selection.interface import Candidate
+
+_LLAMA_SERVER_TASKS = {"embedding": ("--embeddings",), "reranker": ("--reranking",)}
+
+
+@dataclass(frozen=True, slots=True)
+class RunCommand:
+    """Commands in the order to type them; ``file`` is where a downloaded file's path belongs, None if none does."""
+
+    runtime: str
+    lines: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def run_command(candidate: Candidate, fit: Fit, *, file: str | None = None) -> RunCommand:
+    """How to run ``candidate`` as ``fit`` placed it; ``file`` is the GGUF file or model directory, if it is here."""
+    match candidate.option.runtime:
+        case "llama.cpp":
+            return _llama_cpp(candidate, fit, file)
+        case "ollama":
+            return _ollama(candidate, fit, file)
+        case "lmstudio":
+            return _lmstudio(candidate, fit)
+        case "vllm":
+            return _vllm(candidate, fit, file)
+        case "mlx":
+            return _mlx(candidate, file)
+        case "transformers":
+            return _transformers(candidate, fit, file)
+
+
+def _line(*words: object) -> str:
+    return " ".join(shlex.quote(str(word)) for word in words)
+
+
+def _llama_cpp(candidate: Candidate, fit: Fit, file: str | None) -> RunCommand:
+    option, settings, placement = candidate.option, fit.settings, fit.placement
+    words: list[object] = ["llama-server"]
+    lines: list[str] = []
+    if file:
+        words += ["--model", file]
+    elif option.made_here:
+        made = f"{candidate.entry.slug}-{option.quantisation}.gguf"
+        lines.append(_line("modelpick", "quantise", candidate.entry.slug, "--type", option.quantisation, "--out", made))
+        words += ["--model", made]
+    else:
+        words += ["--hf-repo", f"{option.source.repo}:{option.quantisation}"]
+    slots = max(settings.slots, settings.users)
+    words += ["--ctx-size", settings.context * slots, "--parallel", slots]
+    if placement.gpu_layers is not None and placement.kind != "cpu":
+        words += ["--n-gpu-layers", placement.gpu_layers]
+    if placement.kind == "cpu":
+        words += ["--n-gpu-layers", 0]
+    if placement.experts_on_host:
+        words += ["--n-cpu-moe", placement.experts_on_host]
+    if placement.kind == "multi-gpu":
+        split = ",".join(str(use.layers) for use in placement.uses if use.device is not None)
+        words += ["--split-mode", "layer", "--tensor-split", split]
+    if settings.cache_type_k != "f16":
+        words += ["--cache-type-k", settings.cache_type_k, "--cache-type-v", settings.cache_type_v]
+    words += ["--flash-attn", "on" if settings.flash_attention else "off"]
+    words += _LLAMA_SERVER_TASKS.get(candidate.entry.modality, ())
+    # The server may keep up to 8 GiB of finished prompts in memory, which the estimate does not count.
+    words += ["--cache-ram", 0]
+    return RunCommand("llama.cpp", (*lines, _line(*words)))
+
+
+def _ollama(candidate: Candidate, fit: Fit, file: str | None) -> RunCommand:
+    option = candidate.option
+    if file:
+        name = candidate.entry.slug
+        modelfile = f"printf 'FROM %s\\nPARAMETER num_ctx %s\\n' {shlex.quote(file)} {fit.settings.context} > Modelfile"
+        return RunCommand(
+            "ollama", (modelfile, _line("ollama", "create", name, "-f", "Modelfile"), _line("ollama", "run", name))
+        )
+    reference = f"hf.co/{option.source.repo}:{option.quantisation}"
+    notes = (f"inside Ollama: /set parameter num_ctx {fit.settings.context}",)
+    return RunCommand("ollama", (_line("ollama", "run", reference),), notes)
+
+
+def _lmstudio(candidate: Candidate, fit: Fit) -> RunCommand:
+    option = candidate.option
+    get = _line("lms", "get", f"https://huggingface.co/{option.source.repo}@{str(option.quantisation).lower()}")
+    layers, total = fit.placement.gpu_layers, fit.placement.layers
+    share = "max" if fit.placement.kind in ("gpu", "multi-gpu", "unified") else "off"
+    if fit.placement.kind == "partial-offload" and layers and total:
+        share = f"{min(layers / (total + 1), 1):.2f}"
+    load = _line(
+        "lms",
+        "load",
+        option.source.repo.split("/")[-1].lower(),
+        "--context-length",
+        fit.settings.context,
+        "--gpu",
+        share,
+    )
+    return RunCommand("lmstudio", (get, load))
+
+
+def _vllm(candidate: Candidate, fit: Fit, file: str | None) -> RunCommand:
+    words: list[object] = ["vllm", "serve", file or candidate.option.source.repo]
+    words += ["--max-model-len", fit.settings.context, "--max-num-seqs", max(fit.settings.users, 1)]
+    if fit.placement.tensor_parallel and fit.placement.tensor_parallel > 1:
+        words += ["--tensor-parallel-size", fit.placement.tensor_parallel]
+    return RunCommand("vllm", (_line(*words),))
+
+
+def _mlx(candidate: Candidate, file: str | None) -> RunCommand:
+    return RunCommand("mlx", (_line("mlx_lm.chat", "--model", file or candidate.option.source.repo),))
+
+
+_PIPELINES = {
+    "text": "text-generation",
+    "code": "text-generation",
+    "vision-language": "image-text-to-text",
+    "any-to-any": "image-text-to-text",
+    "speech-to-text": "automatic-speech-recognition",
+    "text-to-speech": "text-to-audio",
+    "embedding": "feature-extraction",
+}
+
+
+def _transformers(candidate: Candidate, fit: Fit, file: str | None) -> RunCommand:
+    where = file or candidate.option.source.repo
+    modality = candidate.entry.modality
+    on_gpu = fit.placement.kind != "cpu"
+    device = "cuda" if on_gpu else "cpu"
+    dtype = "float16" if candidate.option.quantisation == "F16" else "bfloat16"
+    if modality == "text-to-image":
+        code = (
+            "import torch, diffusers; "
+            f"pipe = diffusers.DiffusionPipeline.from_pretrained({where!r}, torch_dtype=torch.{dtype}).to({device!r}); "
+            "pipe('a red bicycle').images[0].save('image.png')"
+        )
+        return RunCommand("transformers", (_line("python", "-c", code),), ("needs: pip install diffusers torch",))
+    if modality == "reranker":
+        code = f"from sentence_transformers import CrossEncoder; print(CrossEncoder({where!r}).predict([('query', 'text')]))"
+        return RunCommand("transformers", (_line("python", "-c", code),), ("needs: pip install sentence-transformers",))
+    if modality == "embedding":
+        code = (
+            "from sentence_transformers import SentenceTransformer; "
+            f"print(SentenceTransformer({where!r}, device={device!r}).encode(['a sentence']).shape)"
+        )
+        return RunCommand("transformers", (_line("python", "-c", code),), ("needs: pip install sentence-transformers",))
+    task = _PIPELINES.get(modality)
+    if task is None:
+        return RunCommand("transformers", (), (f"see the model's page for how to run {modality} models",))
+    placed = "device_map='auto'" if on_gpu else "device='cpu'"
+    code = f"from transformers import pipeline; pipe = pipeline({task!r}, {where!r}, dtype={dtype!r}, {placed})"
+    example = {"text-generation": "print(pipe('Hello', max_new_tokens=50))"}.get(task, "print(pipe)")
+    return RunCommand(
+        "transformers", (_line("python", "-c", f"{code}; {example}"),), ("needs: pip install transformers torch",)
+    )
