@@ -1,0 +1,298 @@
+"""How many bytes a model's weights take in a given format, and where llama.cpp would put them.
+
+GGUF sizes come from the tensor list and the mix's rules and are exact to the byte; other formats from the bits
+they spend on a linear weight. A known file size beats both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import prod
+
+from modelpick.estimation.interface import Architecture, Origin, Shape, VariantSpec
+from modelpick.estimation.memo import remembered
+from modelpick.estimation.schemes import Scheme, mix_of, scheme_of
+from modelpick.estimation.tensors import TensorGroup, tensor_groups
+from modelpick.formats.ggml import TYPES, tensor_bytes
+from modelpick.formats.mixes import BASE, MixContext, is_70b, quantisable, role_of, typed
+
+REPACKED = frozenset({"Q4_0", "Q4_K", "IQ4_NL", "MXFP4"})
+"""Types that llama.cpp lays out anew on x86 with AVX2."""
+
+Sizes = list[tuple[TensorGroup, list[int]]]
+"""Each group with the bytes of each of its tensors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Bytes of the weights. ``layers`` sums to ``total`` with ``embedding``, ``output`` and ``outer``.
+
+    ``embedding`` stays on the host in llama.cpp; a tied output is the same matrix again, on the device.
+    ``experts`` is the part of ``layers`` that can be kept on the host; ``largest`` the biggest single matrix of
+    each layer; ``repacked`` what an x86 processor with AVX2 lays out anew.
+    """
+
+    total: int
+    file: int
+    embedding: int
+    output: int
+    outer: int
+    tied: bool
+    layers: tuple[int, ...]
+    experts: tuple[int, ...]
+    largest: tuple[int, ...]
+    largest_expert: int
+    repacked: int
+    origin: Origin = "estimated"
+    exact: bool = True
+    spread: float = 0.0
+    """Half-width of what is believed, as a part of ``total``."""
+    notes: tuple[str, ...] = ()
+
+
+def weights_of(architecture: Architecture, variant: VariantSpec) -> Weights | None:
+    """The weights of a variant; None when neither a size, a shape nor a parameter count is known."""
+    key = (variant.format, variant.quantisation, variant.file_bytes)
+    return remembered("weights", architecture, key, lambda: _weights(architecture, variant))
+
+
+def _weights(architecture: Architecture, variant: VariantSpec) -> Weights | None:
+    shape = architecture.shape
+    if shape is None:
+        return _without_shape(architecture, variant)
+    made = _by_format(shape, variant)
+    scale = _scale(architecture, shape) if variant.file_bytes is None else 1.0
+    if scale != 1.0:
+        made = _scaled(made, scale)
+    if variant.file_bytes is not None:
+        tower = _tower_bytes(architecture, variant)
+        language = max(variant.file_bytes - tower, 1)
+        made = replace(_scaled(made, language / made.file), file=language)
+        return replace(made, origin=variant.file_origin, exact=True, spread=0.0, notes=())
+    if architecture.missing:
+        missing = ", ".join(architecture.missing)
+        note = f"not in the configuration: {missing}; the weights are estimated with a wider range"
+        made = replace(made, exact=False, spread=max(made.spread, 0.05), notes=(*made.notes, note))
+    return made
+
+
+def _tower_bytes(architecture: Architecture, variant: VariantSpec) -> int:
+    """The image tower's part of a file that holds both; GGUF keeps it in a file of its own."""
+    if variant.format == "gguf" or architecture.vision is None or architecture.vision.params is None:
+        return 0
+    return min(2 * architecture.vision.params, (variant.file_bytes or 0) // 2)
+
+
+def _scale(architecture: Architecture, shape: Shape) -> float:
+    total = architecture.params_total
+    if not total or "params_total" not in architecture.missing:
+        return 1.0
+    embedding = shape.hidden * shape.vocab * (1 if shape.tied else 2)
+    counted = sum(prod(group.shape) * group.count for group in groups_of(shape)) - embedding
+    return max((total - embedding) / counted, 0.05) if counted > 0 and total > embedding else 1.0
+
+
+def groups_of(shape: Shape) -> tuple[TensorGroup, ...]:
+    """The shape's tensor groups, remembered."""
+    return remembered("groups", shape, None, lambda: tensor_groups(shape))
+
+
+def _by_format(shape: Shape, variant: VariantSpec) -> Weights:
+    if variant.format.lower() == "gguf":
+        mix = mix_of(variant.quantisation)
+        sizes, repacked = _gguf_sizes(shape, mix.name)
+        made = replace(_summed(shape, sizes), repacked=repacked)
+        if mix.exact:
+            return made
+        return replace(made, exact=False, spread=0.08, notes=(mix.note,) if mix.note else ())
+    scheme = scheme_of(variant.format, variant.quantisation)
+    made = _summed(shape, _scheme_sizes(shape, scheme))
+    return replace(made, exact=scheme.exact, spread=scheme.spread, notes=(scheme.note,) if scheme.note else ())
+
+
+def mix_context(shape: Shape, imatrix: bool | None = None) -> MixContext:
+    """What the mix's rules need to know of the model."""
+    heads = shape.kv_heads_by_layer[0] if shape.kv_heads_by_layer else shape.kv_heads
+    if shape.mla:
+        heads = 1
+    if shape.attention[0] == "none" and shape.recurrent:
+        heads = 0
+    values = sum(group.count for group in groups_of(shape) if role_of(group.name) == "attn_v")
+    return MixContext(
+        architecture=shape.name,
+        layers=shape.layers,
+        heads_per_kv_head=shape.heads // heads if heads else 0,
+        experts=shape.experts.count if shape.experts else 0,
+        tied=shape.tied,
+        values=values,
+        is_70b=is_70b(shape.name, shape.layers, shape.heads, heads),
+        imatrix=imatrix,
+    )
+
+
+def gguf_types(shape: Shape, mix: str, imatrix: bool | None = None) -> list[tuple[TensorGroup, list[str]]]:
+    """The type of every tensor of a GGUF file of that mix."""
+    context = mix_context(shape, imatrix)
+    base = BASE[mix]
+    types: list[tuple[TensorGroup, list[str]]] = []
+    orders = _orders(shape)
+    for group in groups_of(shape):
+        name = group.name
+        if not quantisable(name, len(group.shape)) or not TYPES[base].quantised:
+            chosen = base if quantisable(name, len(group.shape)) else "F32"
+            types.append((group, [chosen] * group.count))
+            continue
+        role = role_of(name)
+        order = orders.get(role)
+        if order is None:
+            types.append((group, [typed(mix, role, group.shape, context, 0, -1)] * group.count))
+        else:
+            places = [(order[name, layer], layer) for layer in group.layers]
+            types.append((group, [typed(mix, role, group.shape, context, *place) for place in places]))
+    return types
+
+
+def _gguf_sizes(shape: Shape, mix: str) -> tuple[Sizes, int]:
+    """The bytes of every tensor, and of those that AVX2 lays out anew."""
+    sizes: Sizes = []
+    repacked = 0
+    for group, types in gguf_types(shape, mix):
+        by_type = {type_: tensor_bytes(type_, group.shape) for type_ in set(types)}
+        each = [by_type[type_] for type_ in types]
+        sizes.append((group, each))
+        if _repacks(group, shape):
+            repacked += sum(size for size, type_ in zip(each, types, strict=True) if type_ in REPACKED)
+    return sizes, repacked
+
+
+def _orders(shape: Shape) -> dict[str | None, dict[tuple[str, int], int]]:
+    """The place of each tensor among those of its role, for the roles whose type depends on it."""
+    return remembered("orders", shape, None, lambda: _count_orders(shape))
+
+
+def _count_orders(shape: Shape) -> dict[str | None, dict[tuple[str, int], int]]:
+    orders: dict[str | None, dict[tuple[str, int], int]] = {}
+    for role in ("attn_v", "ffn_down", "ffn_up", "ffn_gate"):
+        places = [
+            (layer, group.name)
+            for group in groups_of(shape)
+            if role_of(group.name) == role and quantisable(group.name, len(group.shape))
+            for layer in group.layers
+        ]
+        orders[role] = {(name, layer): index for index, (layer, name) in enumerate(sorted(places))}
+    return orders
+
+
+def _scheme_sizes(shape: Shape, scheme: Scheme) -> Sizes:
+    sizes: Sizes = []
+    for group in groups_of(shape):
+        bits = scheme.bits_of(group.name, len(group.shape))
+        sizes.append((group, [-(-prod(group.shape) * round(bits * 4096) // (8 * 4096))] * group.count))
+    return sizes
+
+
+def _summed(shape: Shape, sizes: Sizes) -> Weights:
+    layers, experts, largest = [0] * shape.layers, [0] * shape.layers, [0] * shape.layers
+    embedding = output = outer = biggest = padding = count = 0
+    for group, each in sizes:
+        name = group.name
+        padding += sum(-size % 32 for size in each)
+        count += group.count
+        if not group.layers:
+            if name in {"token_embd.weight", "per_layer_token_embd.weight"}:
+                embedding += each[0]
+                output = each[0] if shape.tied and name == "token_embd.weight" else output
+            elif name == "output.weight":
+                output = each[0]
+            else:
+                outer += each[0]
+            continue
+        expert, matrix = "_exps." in name, len(group.shape) > 1
+        for layer, size in zip(group.layers, each, strict=True):
+            layers[layer] += size
+            if expert:
+                experts[layer] += size
+                biggest = max(biggest, size)
+            elif matrix and size > largest[layer]:
+                largest[layer] = size
+    total = sum(layers) + embedding + outer + (0 if shape.tied else output)
+    return Weights(
+        total=total,
+        file=total + padding + header_bytes(shape, count),
+        embedding=embedding,
+        output=output,
+        outer=outer,
+        tied=shape.tied,
+        layers=tuple(layers),
+        experts=tuple(experts),
+        largest=tuple(largest),
+        largest_expert=biggest,
+        repacked=0,
+    )
+
+
+def header_bytes(shape: Shape, tensors: int) -> int:
+    """The metadata before the tensors, nearly all of it the tokenizer."""
+    return (36 if shape.byte_pair else 28) * shape.vocab + 64 * tensors + 4096
+
+
+def _repacks(group: TensorGroup, shape: Shape) -> bool:
+    """Whether llama.cpp may lay the matrix out anew: matrix products only, rows in eights."""
+    name = group.name
+    if len(group.shape) < 2 or group.shape[1] % 8 or not quantisable(name, len(group.shape)):
+        return False
+    return name != "per_layer_token_embd.weight" and (name != "token_embd.weight" or shape.tied)
+
+
+def _scaled(made: Weights, factor: float) -> Weights:
+    """All parts times a factor, except that the embedding keeps its size where it can."""
+    outer = made.embedding + (0 if made.tied else made.output) + made.outer
+    wanted = round(made.total * factor)
+    inner = made.total - outer
+    part = (wanted - outer) / inner if inner and wanted > outer * 1.02 else wanted / made.total
+    even = part if inner and wanted > outer * 1.02 else None
+    fixed: Callable[[int], int] = (lambda size: size) if even is not None else (lambda size: round(size * part))
+    layers = tuple(round(size * part) for size in made.layers)
+    embedding, output, rest = fixed(made.embedding), fixed(made.output), fixed(made.outer)
+    return replace(
+        made,
+        total=sum(layers) + embedding + rest + (0 if made.tied else output),
+        file=wanted + made.file - made.total,
+        embedding=embedding,
+        output=output,
+        outer=rest,
+        layers=layers,
+        experts=tuple(round(size * part) for size in made.experts),
+        largest=tuple(round(size * part) for size in made.largest),
+        largest_expert=round(made.largest_expert * part),
+        repacked=round(made.repacked * part),
+    )
+
+
+def _without_shape(architecture: Architecture, variant: VariantSpec) -> Weights | None:
+    """Where no layer is known: the file's size, or parameters times the format's bits."""
+    total = variant.file_bytes
+    spread, origin = 0.0, variant.file_origin
+    notes: tuple[str, ...] = ()
+    if total is None:
+        params = architecture.params_total
+        if not params:
+            return None
+        bits = _average_bits(variant, params)
+        total, spread, origin = round(params * bits / 8), 0.12, "estimated"
+        notes = (f"no dimensions known: weights from {params:,} parameters at {bits:.2f} bits",)
+    return Weights(
+        total, total, 0, 0, total, False, (), (), (), 0, 0, origin, variant.file_bytes is not None, spread, notes
+    )
+
+
+def _average_bits(variant: VariantSpec, params: int) -> float:
+    """Bits a weight over the whole model; small models keep a larger part in their embedding."""
+    small = 0.5 if params < 2_000_000_000 else 0.2 if params < 5_000_000_000 else 0.0
+    if variant.format.lower() == "gguf":
+        bits = mix_of(variant.quantisation).usual_bits
+        return bits + small if bits < 8 else bits
+    scheme = scheme_of(variant.format, variant.quantisation)
+    outer = 0.25 if params < 2_000_000_000 else 0.12 if params < 9_000_000_000 else 0.04
+    return scheme.linear_bits * (1 - outer) + scheme.outer_bits * outer
