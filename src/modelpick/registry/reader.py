@@ -67,12 +67,12 @@ class Registry:
 
     def model(self, slug: str) -> Model | None:
         """The model of exactly that slug."""
-        layer = self._layer_of(slug)
+        layer = self.layer_of(slug)
         return layer.rows(Model, "slug = ?", (slug,))[0] if layer else None
 
     def facts(self, slug: str) -> ModelFacts | None:
         """Everything about the model of exactly that slug."""
-        layer = self._layer_of(slug)
+        layer = self.layer_of(slug)
         if not layer:
             return None
         own = (slug,)
@@ -135,12 +135,12 @@ class Registry:
 
     def variants(self, slug: str) -> tuple[interface.Variant, ...]:
         """The downloadable forms of a model, in the order of its text."""
-        layer = self._layer_of(slug)
+        layer = self.layer_of(slug)
         return tuple(layer.rows(interface.Variant, "model = ?", (slug,), "position")) if layer else ()
 
     def architecture(self, slug: str) -> interface.ArchitectureRow | None:
         """The architecture numbers of a model, where they are known."""
-        layer = self._layer_of(slug)
+        layer = self.layer_of(slug)
         rows = layer.rows(interface.ArchitectureRow, "model = ?", (slug,)) if layer else []
         return rows[0] if rows else None
 
@@ -193,7 +193,8 @@ class Registry:
     def _bundled(self) -> Layer:
         return self.layers[-1]
 
-    def _layer_of(self, slug: str) -> Layer | None:
+    def layer_of(self, slug: str) -> Layer | None:
+        """The file that a slug is read from."""
         for layer in self.layers:
             if layer.execute("SELECT 1 FROM model WHERE slug = ?", (slug,)):
                 return layer

@@ -1,0 +1,148 @@
+"""The user's own registry: made by the first write, laid over the bundled one by the reader."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from sqlmodel import Session, SQLModel, col, delete
+
+from modelpick.errors import NotFoundError, UsageError
+from modelpick.registry.build import put_models
+from modelpick.registry.draft import Draft, check_licenses, no_judge
+from modelpick.registry.files import check_file, damaged
+from modelpick.registry.interface import Judge
+from modelpick.registry.locations import bundled_path
+from modelpick.registry.migrations import migrate
+from modelpick.registry.reader import Layer, Registry
+from modelpick.registry.schema import TABLES, ModelTable
+from modelpick.registry.sources import Entry, read_models
+from modelpick.registry.store import create_tables, not_writable, replacing, session_on, sweep
+
+WAIT_SECONDS = 60
+"""How long a writer waits for the others before it gives up."""
+
+
+def add(path: Path, file: Path, *, replace: bool = False, judge: Judge = no_judge) -> list[str]:
+    """Add the models of ``file`` (TOML or JSON) to the registry at ``path``, all or none; their slugs.
+
+    :raises UsageError: when the file is wrong (with file, line and field), or a slug is taken and not to be replaced.
+    :raises IntegrityError: when ``path`` is damaged, foreign or too new.
+    :raises AccessError: when it cannot be written.
+    """
+    entries = read_models(file)
+    if path.is_dir():
+        raise UsageError(f"{path} is a directory, not a registry", hint="name a file with --registry PATH")
+    if path.exists():
+        check_file(str(path), "user")
+    with _locked(path), _laid_over(path) as registry:
+        draft = Draft(entries, registry)
+        check_licenses(entries, registry.licenses())
+        taken = _taken(entries, registry)
+        if taken and not replace:
+            entry, origin = taken[0]
+            raise UsageError(
+                f"{entry.place}: slug {entry.text.slug!r} is taken by a model of the {origin} registry",
+                hint="give it another slug, or put yours in its place: --replace",
+            )
+        draft.decide(judge)
+        with _changed(path) as session:
+            _delete(session, [entry.text.slug for entry, origin in taken if origin == "user"])
+            put_models(session, draft.rows.values())
+    return list(draft.rows)
+
+
+def remove(path: Path, slugs: Sequence[str]) -> None:
+    """Remove the models of exactly these slugs from the registry at ``path``, all or none.
+
+    :raises NotFoundError: when one of them is not in it.
+    """
+    check_file(str(path), "user")
+    with _locked(path):
+        with closing(Layer(str(path), "user").connection) as connection:
+            known = {row[0] for row in connection.execute("SELECT slug FROM model")}
+        if missing := [slug for slug in slugs if slug not in known]:
+            raise NotFoundError(
+                f"{missing[0]!r} is not in your registry {path}",
+                hint="only your own models can be removed; see them: modelpick list --origin user",
+            )
+        with _changed(path) as session:
+            _delete(session, slugs)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """The only writer of ``path``. The lock is SQLite's own, on a file beside it that stays empty: the system lets
+    go of it when its holder is killed, everywhere that SQLite runs."""
+    target = path.resolve()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock = sqlite3.connect(f"{target}.lock", timeout=WAIT_SECONDS, isolation_level=None)
+    except OSError as error:
+        raise not_writable(path, error) from error
+    except sqlite3.Error as error:
+        raise not_writable(path, OSError(str(error))) from error
+    with closing(lock):
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as error:
+            raise not_writable(path, OSError(f"{target}.lock: {error}")) from error
+        sweep(path)
+        yield
+
+
+@contextmanager
+def _laid_over(path: Path) -> Iterator[Registry]:
+    layers = [Layer(str(path), "user")] if path.exists() else []
+    with Registry([*layers, Layer(bundled_path(), "bundled")]) as registry:
+        yield registry
+
+
+@contextmanager
+def _changed(path: Path) -> Iterator[Session]:
+    """A session on a copy of the registry (or a new one), which takes its place when all went well."""
+    with replacing(path) as part:
+        if path.exists():
+            shutil.copyfile(path, part)
+            _make_ready(part, path)
+        else:
+            create_tables(part)
+        with session_on(part) as session:
+            yield session
+
+
+def _make_ready(part: Path, path: Path) -> None:
+    try:
+        with closing(sqlite3.connect(part, isolation_level=None)) as connection:
+            migrate(connection)
+            said: str = connection.execute("PRAGMA quick_check").fetchone()[0]
+    except sqlite3.Error as error:
+        raise damaged(str(path), str(error), "user") from error
+    if said != "ok":
+        raise damaged(str(path), said, "user")
+
+
+def _taken(entries: Sequence[Entry], registry: Registry) -> list[tuple[Entry, str]]:
+    found = []
+    for entry in entries:
+        layer = registry.layer_of(entry.text.slug)
+        if layer:
+            found.append((entry, layer.origin))
+    return found
+
+
+def _delete(session: Session, slugs: Sequence[str]) -> None:
+    for table in reversed(TABLES):
+        column = _owner(table)
+        for slug in slugs if column else ():
+            session.execute(delete(table).where(col(getattr(table, column)) == slug))
+
+
+def _owner(table: type[SQLModel]) -> str:
+    """The column that says whose row it is; empty for tables that belong to no model."""
+    if table is ModelTable:
+        return "slug"
+    return "model" if "model" in table.model_fields else ""
