@@ -23,6 +23,13 @@ class Stub:
 
 
 COMMANDS: tuple[Stub, ...] = (
+    Stub("list", "modelpick.cli.list_cmd", "List the models of the registry, filtered and sorted."),
+    Stub("show", "modelpick.cli.show", "Show everything known about a model, and who says so.", completes="model"),
+    Stub(
+        "registry",
+        "modelpick.cli.registry_cmd.group",
+        "Look after the registry: your own models, its build, its health.",
+    ),
     Stub("completion", "modelpick.cli.completion", "Print the completion script of a shell."),
 )
 """In the order of ``modelpick --help``: the answer first, then what it rests on, then the tools."""

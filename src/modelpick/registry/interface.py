@@ -333,7 +333,9 @@ class Ability:
     low: float
     high: float
     basis: str
-    """``measured``, ``family``, ``size`` ...: the fit's own word."""
+    """``human votes``, ``third-party runs``, ``self-reported``, ``predicted``: the fit's own word."""
+    scores: int = 0
+    """How many published scores it rests on."""
 
 
 @dataclass(frozen=True, slots=True)

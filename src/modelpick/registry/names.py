@@ -50,7 +50,21 @@ def complete(incomplete: str, *, registry: str | None = None, limit: int = 100) 
     return []
 
 
+def complete_license(incomplete: str) -> list[str]:
+    """Keys of the licence catalogue that begin with ``incomplete``, in order."""
+    sql = "SELECT key FROM license WHERE key >= ? AND key < ? ORDER BY key"
+    return _asked(bundled_path(), sql, (incomplete.lower(), incomplete.lower() + LAST))
+
+
 def _names(path: str, kind: str, prefix: str, limit: int) -> list[str]:
+    """The first ``limit`` names and one more, and then the last of all."""
+    span = (kind, prefix, prefix + LAST)
+    names = _asked(path, f"{_PREFIX} LIMIT ?", (*span, limit + 1))
+    return names if len(names) <= limit else names + _asked(path, f"{_PREFIX} DESC LIMIT 1", span)
+
+
+def _asked(path: str, sql: str, values: tuple[object, ...]) -> list[str]:
+    """The first column of the answer; nothing where the file cannot be read."""
     if not os.path.isfile(path):
         return []
     try:
@@ -58,11 +72,7 @@ def _names(path: str, kind: str, prefix: str, limit: int) -> list[str]:
     except sqlite3.Error:
         return []
     try:
-        span = (kind, prefix, prefix + LAST)
-        names = [row[0] for row in connection.execute(f"{_PREFIX} LIMIT ?", (*span, limit + 1))]
-        if len(names) > limit:
-            names += [row[0] for row in connection.execute(f"{_PREFIX} DESC LIMIT 1", span)]
-        return names
+        return [row[0] for row in connection.execute(sql, values)]
     except (sqlite3.Error, UnicodeError):
         return []
     finally:

@@ -185,6 +185,31 @@ class Registry:
         found = {row[0] for layer in self.layers for row in layer.execute(f"SELECT DISTINCT {column} FROM model")}
         return sorted(word for word in found if word)
 
+    def ancestors(self, slug: str, *, depth: int = 12) -> list[tuple[int, interface.Lineage]]:
+        """What a model comes from, nearest first: each link with its distance. A circle is walked once."""
+        found: list[tuple[int, interface.Lineage]] = []
+        seen, front = {slug}, [slug]
+        for distance in range(1, depth + 1):
+            links = [link for child in front for link in self._parents(child)]
+            found += [(distance, link) for link in links]
+            front = list(dict.fromkeys(link.parent_slug for link in links if link.parent_slug not in (None, *seen)))  # type: ignore[misc]
+            seen.update(front)
+        return found
+
+    def _parents(self, slug: str) -> list[interface.Lineage]:
+        layer = self.layer_of(slug)
+        return layer.rows(interface.Lineage, "model = ?", (slug,), "position") if layer else []
+
+    def own_slugs(self) -> list[str]:
+        """The slugs of the user's own models, in order."""
+        own = self.layers[:-1]
+        return sorted(row[0] for layer in own for row in layer.execute("SELECT slug FROM model"))
+
+    def edition(self) -> dict[str, Any]:
+        """Which bundled registry this is, without counting anything."""
+        meta = dict(self._bundled.execute("SELECT key, value FROM meta"))
+        return {"as_of": meta.get("as_of"), "schema_version": SCHEMA_VERSION, "digest": meta.get("source_digest")}
+
     def info(self) -> list[RegistryInfo]:
         """What each file says of itself, the bundled one first."""
         return [_info(layer) for layer in reversed(self.layers)]

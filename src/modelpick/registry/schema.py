@@ -259,6 +259,7 @@ class AbilityTable(SQLModel, table=True):
     low: float
     high: float
     basis: str
+    scores: int = 0
 
 
 class AcceleratorTable(SQLModel, table=True):

@@ -1,0 +1,1 @@
+"""``modelpick registry``: one file per sub-command."""
