@@ -6,10 +6,10 @@ error 0.01 %, see ``benchmarks/accuracy.py``). All sizes are bytes.
 
 from __future__ import annotations
 
-from modelpick.estimation.cache import Cells, cells_of, micro_batch
+from modelpick.estimation.cache import CELL_STEP, Cells, cells_of, micro_batch
 from modelpick.estimation.families import GENERIC, Family, family_of
 from modelpick.estimation.interface import Settings, Shape
-from modelpick.formats.ggml import TYPES
+from modelpick.formats.ggml import TYPES, padded
 
 
 def masks_bytes(shape: Shape, settings: Settings, cells: Cells, batch: int) -> int:
@@ -118,6 +118,15 @@ def device_compute_bytes(shape: Shape, settings: Settings) -> int:
     return max(_logits_bytes(shape, settings, batch, stage, on_cpu=False), stage)
 
 
+def layer_stage_bytes(shape: Shape, settings: Settings, used: int | None = None) -> int:
+    """What layers touch of the compute buffer, without logits, once ``used`` tokens are in the context."""
+    cells, batch = cells_of(shape, settings), micro_batch(settings)
+    if used is not None:
+        filled = padded(used, CELL_STEP)
+        cells = Cells(min(cells.full, filled), min(cells.sliding, filled), cells.streams)
+    return masks_bytes(shape, settings, cells, batch) + stage_bytes(shape, settings, cells, batch)
+
+
 def cpu_compute_bytes(shape: Shape, settings: Settings) -> int:
     """The compute buffer when everything runs on the processor: the embedded tokens stay in it too."""
     cells, batch = cells_of(shape, settings), micro_batch(settings)
@@ -161,7 +170,11 @@ def _logits_bytes(shape: Shape, settings: Settings, batch: int, stage: int, *, o
             left = max(left, _feed_forward_width(shape, settings) - recurrence.inner)
         return logits + 4 * batch * left
     if family.fused_qkv or recurrence is not None or shape.name == "gpt-oss":
-        return logits + (0 if on_cpu else 4 * batch * shape.hidden)
+        row = 4 * batch * shape.hidden
+        masks = masks_bytes(shape, settings, cells_of(shape, settings), batch)
+        if settings.flash_attention and masks <= row:
+            return logits + masks + (2 * row if family.fused_qkv else row)
+        return logits + (0 if on_cpu else row)
     return logits
 
 
