@@ -117,6 +117,7 @@ def _mlx(candidate: Candidate, file: str | None) -> RunCommand:
     return RunCommand("mlx", (_line("mlx_lm.chat", "--model", file or candidate.option.source.repo),))
 
 
+_NEEDS_SENTENCES = "needs: pip install sentence-transformers"
 _PIPELINES = {
     "text": "text-generation",
     "code": "text-generation",
@@ -142,14 +143,15 @@ def _transformers(candidate: Candidate, fit: Fit, file: str | None) -> RunComman
         )
         return RunCommand("transformers", (_line("python", "-c", code),), ("needs: pip install diffusers torch",))
     if modality == "reranker":
-        code = f"from sentence_transformers import CrossEncoder; print(CrossEncoder({where!r}).predict([('query', 'text')]))"
-        return RunCommand("transformers", (_line("python", "-c", code),), ("needs: pip install sentence-transformers",))
+        call = f"print(CrossEncoder({where!r}).predict([('query', 'text')]))"
+        code = f"from sentence_transformers import CrossEncoder; {call}"
+        return RunCommand("transformers", (_line("python", "-c", code),), (_NEEDS_SENTENCES,))
     if modality == "embedding":
         code = (
             "from sentence_transformers import SentenceTransformer; "
             f"print(SentenceTransformer({where!r}, device={device!r}).encode(['a sentence']).shape)"
         )
-        return RunCommand("transformers", (_line("python", "-c", code),), ("needs: pip install sentence-transformers",))
+        return RunCommand("transformers", (_line("python", "-c", code),), (_NEEDS_SENTENCES,))
     task = _PIPELINES.get(modality)
     if task is None:
         return RunCommand("transformers", (), (f"see the model's page for how to run {modality} models",))
