@@ -68,6 +68,7 @@ def model_tables(models: Iterable[ModelRows]) -> dict[type[SQLModel], list[Row]]
         schema.SourceTable: [row for rows in models for row in rows.sources],
         schema.AliasTable: [row for rows in models for row in rows.aliases],
         schema.NamePartTable: [row for rows in models for row in rows.name_parts],
+        schema.ShelfTable: [row for rows in models for row in rows.shelf],
     }
 
 

@@ -29,6 +29,8 @@ TABLE_OF: dict[type, str] = {
     interface.Collection: "collection",
     interface.CollectionMember: "collection_member",
     interface.Rule: "rule",
+    interface.ShelfRow: "shelf",
+    interface.ShelfCount: "shelf_count",
     interface.Meta: "meta",
 }
 _NOT_COLUMNS = frozenset({"origin"})

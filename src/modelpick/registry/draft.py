@@ -17,6 +17,7 @@ from modelpick.registry.rows import (
     rows_of_model,
     values_of_rows,
 )
+from modelpick.registry.shelving import shelf_rows
 from modelpick.registry.sources import Entry, Sources
 
 
@@ -30,6 +31,7 @@ class Draft:
             entry.text.slug: rows_of_model(entry.text, self.slug_of) for entry in entries
         }
         self._facts = {slug: facts_of_rows(rows) for slug, rows in self.rows.items()}
+        self._permissive: set[str] = set()
 
     def facts(self, slug: str) -> ModelFacts | None:
         """See :class:`Catalogue`."""
@@ -58,14 +60,23 @@ class Draft:
             self.rows[slug].model.update(
                 commercial_use=judgement.commercial_use, verdict_status=judgement.status, verdict=judgement.verdict
             )
+            if judgement.permissive:
+                self._permissive.add(slug)
 
     def fit(self, fit: AbilityFit) -> list[interface.Ability]:
-        """The fit's abilities; the general one goes into the model's row too."""
+        """The fit's abilities, which also decide on the shelf; the general one goes into the model's row too."""
         abilities = sorted(fit(list(self._facts.values())), key=lambda ability: (ability.model, ability.task))
         for ability in abilities:
             if ability.task == "general":
                 self.rows[ability.model].model["ability"] = ability.value
+        self._shelve(abilities)
         return abilities
+
+    def _shelve(self, abilities: Sequence[interface.Ability]) -> None:
+        known = {(ability.model, ability.task): ability for ability in abilities}
+        for slug, rows in self.rows.items():
+            formats = {variant["format"] for variant in rows.variants}
+            rows.shelf[:] = shelf_rows(rows.model, formats, known, permissive=slug in self._permissive)
 
 
 class TextCatalogue:

@@ -412,6 +412,39 @@ class Catalogue(Protocol):
         ...
 
 
+Tier = Literal[0, 1, 2, 3, 4]
+"""Licence tiers: 0 allowed to anyone by the permissive policy, 1 other commercial use, 2 conditional, 3 no, 4 unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfRow:
+    """A model's place on the shelf of one task: by tier and size class, by the low end of its ability from the best.
+
+    ``size_class`` is floor of log2 of the parameters (-1: unknown); ``descent`` is the negative of what the ability
+    counts for, so that the primary key is the order of reading.
+    """
+
+    task: str
+    tier: int
+    size_class: int
+    descent: float
+    model: str
+    low: float | None
+    likely: float | None
+    high: float | None
+    basis: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfCount:
+    """How many models stand in one place of the shelf."""
+
+    task: str
+    tier: int
+    size_class: int
+    models: int
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """A verdict in the form that the registry keeps: its commercial use, its status, and all of it as JSON text."""
@@ -419,6 +452,8 @@ class Judgement:
     commercial_use: str
     status: str
     verdict: str
+    permissive: bool = False
+    """Whether the built-in permissive policy allows the model to anyone."""
 
 
 class Judge(Protocol):

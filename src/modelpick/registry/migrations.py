@@ -9,6 +9,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 
+from modelpick.registry.interface import Ability
+from modelpick.registry.shelving import RECOUNT, shelf_rows
+
 Migration = Callable[[sqlite3.Connection], None]
 
 
@@ -28,7 +31,36 @@ def _ends(key: str) -> list[str]:
     return ["-".join(words[start:]) for start in range(len(words))]
 
 
-MIGRATIONS: tuple[Migration, ...] = (add_name_parts,)
+def add_shelf(connection: sqlite3.Connection) -> None:
+    """2 to 3: models stand in the order in which selection reads them."""
+    connection.execute(
+        "CREATE TABLE shelf (task VARCHAR NOT NULL, tier INTEGER NOT NULL, size_class INTEGER NOT NULL,"
+        " descent FLOAT NOT NULL, model VARCHAR NOT NULL, low FLOAT, likely FLOAT, high FLOAT, basis VARCHAR,"
+        " PRIMARY KEY (task, tier, size_class, descent, model), FOREIGN KEY(model) REFERENCES model (slug))"
+        " WITHOUT ROWID"
+    )
+    connection.execute("CREATE INDEX shelf_model ON shelf (model, task)")
+    connection.execute(
+        "CREATE TABLE shelf_count (task VARCHAR NOT NULL, tier INTEGER NOT NULL, size_class INTEGER NOT NULL,"
+        " models INTEGER NOT NULL, PRIMARY KEY (task, tier, size_class)) WITHOUT ROWID"
+    )
+    columns = ("slug", "downloadable", "tasks", "modality", "relation", "params_total", "commercial_use", "verdict")
+    known = {
+        (row[0], row[1]): Ability(*row)
+        for row in connection.execute("SELECT model, task, value, low, high, basis FROM ability")
+    }
+    for row in connection.execute(f"SELECT {', '.join(columns)} FROM model").fetchall():
+        model = dict(zip(columns, row, strict=True))
+        formats = {f for (f,) in connection.execute("SELECT format FROM variant WHERE model = ?", (model["slug"],))}
+        permissive = model["commercial_use"] == "yes" and '"family":"permissive"' in model["verdict"].replace(" ", "")
+        for place in shelf_rows(model, formats, known, permissive=permissive):
+            marks = ", ".join(f":{name}" for name in place)
+            connection.execute(f"INSERT INTO shelf ({', '.join(place)}) VALUES ({marks})", place)
+    for statement in RECOUNT:
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Migration, ...] = (add_name_parts, add_shelf)
 """The step at place n leads from schema version n + 1 to n + 2."""
 
 SCHEMA_VERSION = len(MIGRATIONS) + 1

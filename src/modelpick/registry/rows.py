@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ModelRows:
-    """The rows of one model, table by table; the verdict and the ability are still open."""
+    """The rows of one model, table by table; the verdict, the ability and the shelf are still open."""
 
     model: Row
     architecture: Row | None
@@ -31,6 +31,7 @@ class ModelRows:
     sources: list[Row]
     aliases: list[Row]
     name_parts: list[Row]
+    shelf: list[Row]
 
 
 def rows_of_model(text: ModelText, slug_of: Callable[[str], str | None]) -> ModelRows:
@@ -57,6 +58,7 @@ def rows_of_model(text: ModelText, slug_of: Callable[[str], str | None]) -> Mode
         sources=_numbered(of_model | source for source in _sources(text)),
         aliases=list(_aliases(text)),
         name_parts=[of_model | {"key": key} for key in sorted(_parts(text))],
+        shelf=[],
     )
 
 

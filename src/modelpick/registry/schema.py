@@ -328,6 +328,33 @@ class RuleTable(SQLModel, table=True):
     body: str
 
 
+class ShelfTable(SQLModel, table=True):
+    """See :class:`modelpick.registry.interface.ShelfRow`."""
+
+    __tablename__: ClassVar[str] = "shelf"
+    __table_args__ = _of_model(Index("shelf_model", "model", "task"))
+    task: str = Field(primary_key=True)
+    tier: int = Field(primary_key=True)
+    size_class: int = Field(primary_key=True)
+    descent: float = Field(primary_key=True)
+    model: str = Field(primary_key=True)
+    low: float | None = None
+    likely: float | None = None
+    high: float | None = None
+    basis: str | None = None
+
+
+class ShelfCountTable(SQLModel, table=True):
+    """See :class:`modelpick.registry.interface.ShelfCount`. Counted from the shelf when a registry is settled."""
+
+    __tablename__: ClassVar[str] = "shelf_count"
+    __table_args__ = {"sqlite_with_rowid": False}
+    task: str = Field(primary_key=True)
+    tier: int = Field(primary_key=True)
+    size_class: int = Field(primary_key=True)
+    models: int
+
+
 class MetaTable(SQLModel, table=True):
     """See :class:`modelpick.registry.interface.Meta`."""
 
@@ -355,6 +382,8 @@ TABLES: tuple[type[SQLModel], ...] = (
     CollectionTable,
     CollectionMemberTable,
     RuleTable,
+    ShelfTable,
+    ShelfCountTable,
     MetaTable,
 )
 """In the order of creation and insertion: a table stands behind those it points to."""

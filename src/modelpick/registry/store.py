@@ -15,6 +15,7 @@ from sqlmodel import Session, SQLModel, create_engine, insert
 from modelpick.errors import AccessError, IntegrityError
 from modelpick.registry.migrations import SCHEMA_VERSION
 from modelpick.registry.schema import APPLICATION_ID, TABLES
+from modelpick.registry.shelving import RECOUNT
 
 _SUFFIX = ".part"
 
@@ -125,6 +126,8 @@ def settle(path: Path) -> None:
     """
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA secure_delete = ON")
+    for statement in RECOUNT:
+        connection.execute(statement)
     connection.execute("VACUUM")
     damage = connection.execute("PRAGMA integrity_check").fetchone()[0]
     connection.close()

@@ -1,0 +1,140 @@
+"""Reads models for selection, best first: pages of one task, licence tier and size class at a time."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from modelpick.estimation.interface import Range
+from modelpick.registry.interface import Tier
+from modelpick.registry.reader import Layer, Registry
+from modelpick.selection.interface import Entry, Source
+
+_PAGES = (8, 24, 64)
+_TIERS: Mapping[str, tuple[Tier, ...]] = {"permissive": (0,), "commercial": (0, 1, 2)}
+_ALL: tuple[Tier, ...] = (0, 1, 2, 3, 4)
+_REASON = {0: "licence", 1: "licence-not-permissive", 2: "licence-conditional", 3: "licence-no", 4: "licence-unknown"}
+_COLUMNS = (
+    "s.descent, s.model, s.low, s.likely, s.high, s.basis, m.family, m.name, m.relation, m.tasks, m.modality,"
+    " m.released, m.params_total, m.params_active, m.context_length, m.languages, m.capabilities, m.commercial_use,"
+    " m.verdict_status, a.config, a.model_type"
+)
+_PAGE = (
+    f"SELECT {_COLUMNS} FROM shelf s JOIN model m ON m.slug = s.model LEFT JOIN architecture a ON a.model = s.model"
+    " WHERE s.task = ? AND s.tier = ? AND s.size_class = ? AND (s.descent, s.model) > (?, ?)"
+    " ORDER BY s.descent, s.model LIMIT ?"
+)
+_Keyed = tuple[float, str, Entry]
+
+
+class RegistryShelf:
+    """The registry as selection's shelf; a user's row stands in place of a bundled one of the same slug."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def size_classes(self, task: str, policy: str) -> list[tuple[int, int]]:
+        """See :class:`modelpick.selection.interface.Shelf`."""
+        counted: Counter[int] = Counter()
+        for tier, size, models in self._counts(task):
+            if tier in _tiers(policy):
+                counted[size] += models
+        return sorted(counted.items())
+
+    def turned_down(self, task: str, policy: str) -> dict[str, int]:
+        """See :class:`modelpick.selection.interface.Shelf`."""
+        counted: Counter[str] = Counter()
+        for tier, _, models in self._counts(task):
+            if tier not in _tiers(policy):
+                counted[_REASON[tier]] += models
+        return dict(counted)
+
+    def entries(self, task: str, policy: str, size_class: int) -> Iterator[Entry]:
+        """See :class:`modelpick.selection.interface.Shelf`."""
+        lanes = [
+            self._lane(layer, task, tier, size_class) for layer in self._registry.layers for tier in _tiers(policy)
+        ]
+        for _, _, entry in lanes[0] if len(lanes) == 1 else heapq.merge(*lanes, key=lambda keyed: keyed[:2]):
+            yield entry
+
+    def _counts(self, task: str) -> list[tuple[int, int, int]]:
+        sql = "SELECT tier, size_class, models FROM shelf_count WHERE task = ?"
+        return [(row[0], row[1], row[2]) for layer in self._registry.layers for row in layer.execute(sql, (task,))]
+
+    def _lane(self, layer: Layer, task: str, tier: Tier, size_class: int) -> Iterator[_Keyed]:
+        after: tuple[float, str] = (-1e9, "")
+        page = 0
+        while True:
+            limit = _PAGES[min(page, len(_PAGES) - 1)]
+            rows = layer.execute(_PAGE, (task, tier, size_class, *after, limit))
+            sources = _sources(layer, [row[1] for row in rows])
+            for row in rows:
+                if layer is self._registry.layers[0] or not self._registry.hidden(row[1], layer):
+                    yield row[0], row[1], _entry(row, sources.get(row[1], ()))
+            if len(rows) < limit:
+                return
+            after = (rows[-1][0], rows[-1][1])
+            page += 1
+
+
+def entry_of(registry: Registry, slug: str, task: str) -> Entry | None:
+    """The entry of one model for a task, wherever it stands; None when it does not serve that task."""
+    sql = (
+        f"SELECT {_COLUMNS} FROM model m LEFT JOIN architecture a ON a.model = m.slug"
+        " JOIN shelf s ON s.model = m.slug AND s.task = ? WHERE m.slug = ?"
+    )
+    for layer in registry.layers:
+        rows = layer.execute(sql, (task, slug))
+        if rows:
+            return _entry(rows[0], _sources(layer, [slug]).get(slug, ()))
+    return None
+
+
+def _tiers(policy: str) -> tuple[Tier, ...]:
+    return _TIERS.get(policy, _ALL)
+
+
+def _sources(layer: Layer, slugs: Sequence[str]) -> dict[str, list[Source]]:
+    found: dict[str, list[Source]] = {}
+    if slugs:
+        marks = ", ".join("?" * len(slugs))
+        sql = (
+            "SELECT model, format, repo, publisher, quantisation, bytes FROM variant"
+            f" WHERE model IN ({marks}) ORDER BY model, position"
+        )
+        for model, *rest in layer.execute(sql, slugs):
+            found.setdefault(model, []).append(Source(*rest))
+    return found
+
+
+def _texts(value: str) -> tuple[str, ...]:
+    return () if value == "[]" else tuple(json.loads(value))
+
+
+def _entry(row: tuple[Any, ...], sources: Sequence[Source]) -> Entry:
+    _, slug, low, likely, high, basis, family, name, relation, tasks, modality, released, *rest = row
+    total, active, context, languages, capabilities, commercial_use, status, config, model_type = rest
+    return Entry(
+        slug=slug,
+        family=family,
+        name=name,
+        relation=relation,
+        tasks=_texts(tasks),
+        modality=modality,
+        released=released,
+        params_total=total,
+        params_active=active,
+        context_length=context,
+        languages=_texts(languages),
+        capabilities=_texts(capabilities),
+        commercial_use=commercial_use,
+        verdict_status=status,
+        ability=None if likely is None else Range(low, likely, high),
+        ability_basis=basis,
+        config=config,
+        model_type=model_type,
+        sources=tuple(sources),
+    )

@@ -1,0 +1,88 @@
+"""Lays models out for selection: by task, licence tier and size class, the best first.
+
+Written when a registry is written, so that an answer reads only the models that can win it. See ``shelf.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from modelpick.registry.interface import Ability, Tier
+
+Row = Mapping[str, Any]
+RECOUNT = (
+    "DELETE FROM shelf_count",
+    "INSERT INTO shelf_count SELECT task, tier, size_class, count(*) FROM shelf GROUP BY task, tier, size_class",
+)
+"""Counts the shelf anew: derived rows, so that nobody has to count them while an answer waits."""
+UNMEASURED = 30.0
+"""What a model without a comparable score counts for; the same as in selection's scoring."""
+
+_TEXT = {"text", "code", "vision-language", "any-to-any"}
+_NOT_WHOLE = {"delta", "adapter"}
+_TASKS: Mapping[str, tuple[str, Callable[[Row, set[str]], bool]]] = {
+    "chat": ("general", lambda model, tasks: "chat" in tasks),
+    "code": ("code", lambda model, tasks: _answers(model, tasks) and bool(tasks & {"code", "chat"})),
+    "reasoning": ("reasoning", lambda model, tasks: _answers(model, tasks) and bool(tasks & {"reasoning", "chat"})),
+    "vision": ("vision", lambda model, tasks: "vision" in tasks and model["relation"] != "base"),
+    "embedding": ("embedding", lambda model, tasks: "embedding" in tasks),
+    "rerank": ("embedding", lambda model, tasks: "rerank" in tasks),
+    "speech-to-text": ("speech", lambda model, tasks: "speech-to-text" in tasks),
+    "text-to-speech": ("", lambda model, tasks: "text-to-speech" in tasks),
+    "image": ("image", lambda model, tasks: "image" in tasks),
+}
+
+
+def _answers(model: Row, tasks: set[str]) -> bool:
+    """A model that was taught to answer, not one that only continues text."""
+    return model["modality"] in _TEXT and model["relation"] != "base" and "completion" not in tasks
+
+
+def size_class(params: int | None) -> int:
+    """Floor of log2 of the number of parameters; -1 where it is not known."""
+    return -1 if not params else int(math.log2(params))
+
+
+def tier_of(model: Row, permissive: bool) -> Tier:
+    """The licence tier: 0 permissive, 1 other commercial, 2 conditional, 3 no, 4 unknown."""
+    if permissive:
+        return 0
+    tiers: Mapping[str, Tier] = {"yes": 1, "conditional": 2, "no": 3}
+    return tiers.get(str(model["commercial_use"]), 4)
+
+
+def shelf_rows(
+    model: Row, formats: set[str], abilities: Mapping[tuple[str, str], Ability], *, permissive: bool
+) -> list[dict[str, Any]]:
+    """The places of one model: one for each task it serves; none when no whole weights of it are published.
+
+    :param formats: of its variants.
+    :param abilities: by slug and family.
+    :param permissive: whether the built-in permissive policy allows the model to anyone.
+    """
+    if not model["downloadable"] or not formats - _NOT_WHOLE or model["relation"] == "adapter":
+        return []
+    tasks = set(json.loads(model["tasks"]))
+    tier = tier_of(model, permissive)
+    return [
+        _row(model, task, tier, abilities.get((model["slug"], family)))
+        for task, (family, belongs) in _TASKS.items()
+        if belongs(model, tasks)
+    ]
+
+
+def _row(model: Row, task: str, tier: Tier, ability: Ability | None) -> dict[str, Any]:
+    return {
+        "task": task,
+        "tier": tier,
+        "size_class": size_class(model["params_total"]),
+        "descent": -(ability.low if ability else UNMEASURED),
+        "model": model["slug"],
+        "low": ability.low if ability else None,
+        "likely": ability.value if ability else None,
+        "high": ability.high if ability else None,
+        "basis": ability.basis if ability else None,
+    }
