@@ -20,6 +20,8 @@ class Condition:
     text: str
     value: float | str | tuple[str, ...] | None = None
     unit: str | None = None
+    scope: str | None = None
+    """``multimodal`` where the clause only reaches models that read pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,13 @@ class Terms:
     spdx: str | None = None
     source_url: str | None = None
     notes: str | None = None
+    hf_tag: str | None = None
+    hf_license_names: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    org_hint: tuple[str, ...] = ()
+    example_models: tuple[str, ...] = ()
+    osi_approved: bool = False
+    default_for_hf_tag: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,22 @@ class Card:
     license_text: str | None = None
     model_type: str | None = None
     released: str | None = None
+    resolved: str | None = None
+    """The catalogue's key that a curator found for a declaration the card leaves open."""
+    access: str | None = None
+    """``open-weights`` and its like; ``service``, ``api`` and ``closed`` have no weights to license."""
+    multimodal: bool | None = None
+    curated: bool = False
+    """The card is a row that somebody checked: its name is no hint of an unnamed parent."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParentInfo:
+    """What is known of a parent: its own card, to be judged in turn, or the verdict that was reached before."""
+
+    name: str
+    card: Card | None = None
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)

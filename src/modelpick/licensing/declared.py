@@ -1,0 +1,90 @@
+"""What a card declares: its fields, its licence's name and link, and its LICENSE text, brought to one answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelpick.licensing.catalogue import NOTHING_SAID, Catalogue, spelling
+from modelpick.licensing.interface import Card
+from modelpick.licensing.names import is_pull_request
+from modelpick.licensing.rules import Checkpoint
+from modelpick.licensing.texts import recognise
+
+UNKNOWN = "unknown"
+"""The key of the catalogue for "no grant was found"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """``keys`` are the catalogue's; ``raw`` is what the card wrote. ``open`` means that something was declared which
+    nobody could resolve; ``contradiction`` says which statements disagree."""
+
+    keys: tuple[str, ...]
+    raw: tuple[str, ...]
+    open: bool = False
+    contradiction: str | None = None
+    from_text: bool = False
+
+
+def declare(card: Card, name: str, known: Checkpoint | None, catalogue: Catalogue) -> Declared:
+    """The card's own statement. Where its parts disagree the stricter one counts (R19)."""
+    tags = (card.license,) if isinstance(card.license, str) else card.license or ()
+    raw = tuple(tag for tag in tags if tag and tag.strip())
+    if card.license_name:
+        raw = (*raw, card.license_name)
+    keys, unreadable = _from_tags(raw if not card.license_name else raw[:-1], name, catalogue)
+    named, name_open = _from_name(card, name, known, catalogue)
+    text = recognise(card.license_text, catalogue.rules) if card.license_text else None
+    contradiction = None
+    if named and keys and named not in keys:
+        contradiction = f"the tag says {', '.join(keys)}, the licence's name says {named}"
+        keys = _stricter(keys, (named,), catalogue)
+    elif keys and name_open:
+        contradiction = f"the tag says {', '.join(keys)}, the licence's name “{card.license_name}” is another"
+        keys = (UNKNOWN,)
+    elif named:
+        keys = (named,)
+    if text and keys and text not in keys and UNKNOWN not in keys:
+        contradiction = contradiction or f"the card says {', '.join(keys)}, the LICENSE file is {text}"
+        keys = _stricter(keys, (text,), catalogue)
+    elif card.license_text and card.license_text.strip() and not text and _is_permissive(keys, catalogue):
+        contradiction = f"the card says {', '.join(keys)}, the LICENSE file is none of the known texts"
+        keys = (UNKNOWN,)
+    if text and not keys:
+        return Declared((text,), raw, from_text=True)
+    if is_pull_request(card.name) and _is_permissive(keys, catalogue):
+        return Declared((), raw, open=True, contradiction="a pull request's revision, which anybody may write")
+    return Declared(keys, raw, open=not keys and (unreadable or name_open), contradiction=contradiction)
+
+
+def _from_tags(tags: tuple[str, ...], name: str, catalogue: Catalogue) -> tuple[tuple[str, ...], bool]:
+    found = {tag: catalogue.known(tag, name) or _loose(tag, name, catalogue) for tag in tags}
+    keys = tuple(dict.fromkeys(key for key in found.values() if key))
+    unreadable = any(key is None and spelling(tag) not in NOTHING_SAID for tag, key in found.items())
+    return (() if unreadable and _is_permissive(keys, catalogue) else keys), unreadable
+
+
+def _loose(tag: str, name: str, catalogue: Catalogue) -> str | None:
+    """A tag that is not on the Hub's list is read as a licence's name."""
+    return None if spelling(tag) in NOTHING_SAID else catalogue.named(tag, name)
+
+
+def _from_name(card: Card, name: str, known: Checkpoint | None, catalogue: Catalogue) -> tuple[str | None, bool]:
+    """The key of ``license_name`` or ``license_link``, and whether a name was given that nobody knows."""
+    named = None
+    given = card.license_name if card.license_name and spelling(card.license_name) not in NOTHING_SAID else None
+    if given:
+        named = catalogue.named(given, name, known.licenses if known else ())
+    if named is None and card.license_link:
+        named = catalogue.rules.license_link(card.license_link)
+    if card.resolved and card.resolved in catalogue.terms() and (named is None or given is None):
+        named = named or catalogue.known(card.resolved, name) or card.resolved
+    return named, bool(given) and named is None
+
+
+def _stricter(left: tuple[str, ...], right: tuple[str, ...], catalogue: Catalogue) -> tuple[str, ...]:
+    return max(left, right, key=lambda keys: max(catalogue.rank(key) for key in keys))
+
+
+def _is_permissive(keys: tuple[str, ...], catalogue: Catalogue) -> bool:
+    return bool(keys) and all(catalogue.commercial(key) == "yes" for key in keys)

@@ -1,0 +1,302 @@
+"""The judgement of one card: what it declares, what its parents bind it to, and the sentence that decides."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from modelpick.licensing.catalogue import COMMERCIAL_ORDER, STRICTNESS, Catalogue, strictest_use
+from modelpick.licensing.combine import Outcome, combine
+from modelpick.licensing.declared import UNKNOWN, Declared, declare
+from modelpick.licensing.interface import (
+    Card,
+    CommercialUse,
+    Confidence,
+    Obligation,
+    Status,
+    Step,
+    Verdict,
+)
+from modelpick.licensing.lineage import Link, Resolve, named_parents, outside, unnamed_parent
+from modelpick.licensing.names import plain_name
+from modelpick.licensing.rules import Checkpoint
+
+MAX_DEPTH = 32
+"""Longer chains than this are not followed; the longest known has six links."""
+
+_SURENESS: tuple[Confidence, ...] = ("low", "medium", "high")
+_MULTIMODAL = re.compile(
+    r"vision|multimodal|omni|llava|ultravox|[-_]vl?m?[-_]|[-_](?:11|90)b(?![a-z0-9])", re.IGNORECASE
+)
+_WITHOUT_WEIGHTS = frozenset({"service", "api", "closed"})
+
+
+def judge(card: Card, resolve: Resolve, catalogue: Catalogue) -> Verdict:
+    """May the model of ``card`` be used commercially, by which licences, and why.
+
+    ``resolve`` looks up a parent by name and answers None for one it does not know. No file, clock or network is
+    read. Unknown is never yes, and a name alone never makes a verdict looser.
+    """
+    return _judge(card, resolve, catalogue, ())
+
+
+def _judge(card: Card, resolve: Resolve, catalogue: Catalogue, path: tuple[str, ...]) -> Verdict:
+    name = plain_name(card.name)
+    known = catalogue.checkpoint(name)
+    declared = declare(card, name, known, catalogue)
+    if card.access in _WITHOUT_WEIGHTS and not declared.keys:
+        return _service(card, declared)
+    own, fixed, notes, overruled = _own(declared, known, catalogue)
+    here = (*path, name.lower())
+    links = tuple(
+        _link(parent, relation, resolve, catalogue, here) for parent, relation in named_parents(card, name, known)
+    )
+    if not links:
+        guess = unnamed_parent(card, name, own, catalogue, resolve)
+        if guess is not None:
+            links = (_confirm(guess, resolve, catalogue, here),)
+    outcome = combine(
+        name,
+        own,
+        links,
+        named_open=declared.open,
+        fixed=fixed,
+        keep_declared=bool(known and known.keep_declared),
+        catalogue=catalogue,
+    )
+    outcome.notes[:0] = notes
+    outcome.mismatch = outcome.mismatch or overruled
+    return _verdict(card, name, known, declared, links, outcome, catalogue)
+
+
+def _own(
+    declared: Declared, known: Checkpoint | None, catalogue: Catalogue
+) -> tuple[tuple[str, ...], frozenset[str], list[tuple[str, str]], bool]:
+    """The model's own licences: what it declares, against what the rules know of this very checkpoint."""
+    notes: list[tuple[str, str]] = []
+    keys = declared.keys
+    if known is None or (known.fallback and keys):
+        return keys, frozenset(), notes, False
+    stale = [key for key in keys if key in known.stale]
+    if stale and known.licenses:
+        keys = tuple(key for key in keys if key not in known.stale)
+        notes.append(("R16", f"{', '.join(stale)} is not, or no longer, this checkpoint's licence ({known.source})"))
+    if not known.licenses:
+        return keys, frozenset(), notes, False
+    fixed = frozenset(known.licenses)
+    if not keys or set(keys) <= fixed:
+        return known.licenses, fixed, notes, bool(stale)
+    top = max(map(catalogue.rank, known.licenses))
+    if top == 0 and all(catalogue.rank(key) == 0 for key in keys):
+        return keys, frozenset(keys), notes, bool(stale)
+    extra = tuple(key for key in keys if key not in fixed and (catalogue.rank(key) > top or key == UNKNOWN))
+    looser = [key for key in keys if key not in fixed and key not in extra]
+    if looser:
+        said = ", ".join(known.licenses)
+        notes.append(("R05", f"{', '.join(looser)} is declared, but this checkpoint is under {said} ({known.source})"))
+    if extra and top == 0:
+        return extra, fixed, notes, bool(stale or looser)
+    return (*known.licenses, *extra), fixed, notes, bool(stale or looser)
+
+
+def _link(parent: str, relation: str, resolve: Resolve, catalogue: Catalogue, path: tuple[str, ...]) -> Link:
+    """One parent, judged in its turn."""
+    name = plain_name(parent)
+    if name.lower() in path:
+        return _cycle(name, relation, path)
+    if len(path) > MAX_DEPTH:
+        reason = f"the lineage is longer than {MAX_DEPTH} links"
+        return Link(name, relation, (), "unknown", "low", False, "R01", reason)
+    info = resolve(name)
+    if info is not None and info.name.lower() in path:
+        return _cycle(info.name, relation, path)
+    if info is not None and info.verdict is not None:
+        return _from_verdict(info.verdict, name, relation, catalogue)
+    card = info.card if info is not None else None
+    if card is None:
+        known = catalogue.checkpoint(name)
+        if known is None and "/" not in name:
+            known = catalogue.rules.canonical(name)
+            if known is not None and known.licenses:
+                return _canonical(name, relation, known, catalogue)
+        if known is None or not (known.licenses or known.parents):
+            return outside(parent, relation, catalogue)
+        card = Card(name, None)
+    return _from_verdict(_judge(card, resolve, catalogue, path), name, relation, catalogue)
+
+
+def _canonical(name: str, relation: str, known: Checkpoint, catalogue: Catalogue) -> Link:
+    use = strictest_use(catalogue.commercial(key) for key in known.licenses)
+    step = Step(name, relation, (), known.licenses, use, "R05", _under(name, known.licenses), known.source, 1)
+    return Link(
+        name, relation, known.licenses, use, "medium", True, "R05", step.reason, known.source, (step,), known.flags
+    )
+
+
+def _cycle(name: str, relation: str, path: tuple[str, ...]) -> Link:
+    circle = " → ".join((*path, name.lower()))
+    return Link(
+        name, relation, (), "unknown", "low", False, "R01", f"the lineage runs in a circle: {circle}", cycle=True
+    )
+
+
+def _from_verdict(verdict: Verdict, name: str, relation: str, catalogue: Catalogue) -> Link:
+    steps = tuple(replace(step, depth=step.depth + 1) for step in verdict.chain)
+    if steps:
+        steps = (replace(steps[0], relation=relation), *steps[1:])
+    known = catalogue.checkpoint(verdict.model) or catalogue.checkpoint(name)
+    binding = verdict.binding_licenses
+    if verdict.commercial_use == "unknown" and UNKNOWN not in binding:
+        binding = (*binding, UNKNOWN)
+    return Link(
+        verdict.model if "/" in verdict.model else name,
+        relation,
+        binding,
+        verdict.commercial_use,
+        verdict.confidence,
+        True,
+        "R01",
+        verdict.reason,
+        None,
+        steps,
+        verdict.data_flags,
+        known.stale if known else frozenset(),
+        verdict.status == "conflict" and "circle" in verdict.reason,
+        frozenset(key for step in verdict.chain if step.depth == 1 for key in step.binding),
+    )
+
+
+def _confirm(guess: Link, resolve: Resolve, catalogue: Catalogue, path: tuple[str, ...]) -> Link:
+    """A parent read from a name: its terms bind, but nothing becomes free by it."""
+    if guess.rule != "R07":
+        return guess
+    found = _link(guess.name, guess.relation, resolve, catalogue, path)
+    return replace(found, sure=False, confidence="low", rule="R07")
+
+
+def _verdict(
+    card: Card,
+    name: str,
+    known: Checkpoint | None,
+    declared: Declared,
+    links: tuple[Link, ...],
+    outcome: Outcome,
+    catalogue: Catalogue,
+) -> Verdict:
+    use = strictest_use(catalogue.commercial(key) for key in outcome.binding)
+    if outcome.unresolved and COMMERCIAL_ORDER[use] < COMMERCIAL_ORDER["unknown"]:
+        use = "unknown"
+    if use == "yes" and not declared.keys and any(not link.sure for link in links):
+        use = "unknown"
+        outcome.notes.append(("R07", "its parent is only read from its name, which frees nothing"))
+    if any(link.cycle for link in links):
+        use = "unknown" if use != "no" else use
+        outcome.conflict = next(link.reason for link in links if link.cycle)
+    elif outcome.conflict:
+        use = "no"
+    status = _status(declared, outcome)
+    rule, reason = _reason(name, declared, links, outcome, use, catalogue)
+    source = known.source if known else None
+    own = Step(name, None, declared.raw, outcome.binding, use, rule, reason, source, 0)
+    chain = [own]
+    for link in links:
+        chain += link.steps or (
+            Step(
+                link.name, link.relation, (), link.binding, link.commercial_use, link.rule, link.reason, link.source, 1
+            ),
+        )
+    flags = dict.fromkeys((*(known.flags if known else ()), *catalogue.rules.data_flags(card.datasets)))
+    flags.update(dict.fromkeys(flag for link in links for flag in link.flags))
+    return Verdict(
+        model=name,
+        commercial_use=use,
+        status=status,
+        declared_licenses=declared.keys or declared.raw,
+        binding_licenses=outcome.binding,
+        obligations=_obligations(card, name, outcome, catalogue),
+        chain=tuple(chain),
+        confidence=_confidence(known, declared, links, use, outcome),
+        reason=reason,
+        family=STRICTNESS[max(map(catalogue.rank, outcome.binding), default=len(STRICTNESS) - 1)],
+        data_flags=tuple(flags),
+    )
+
+
+def _status(declared: Declared, outcome: Outcome) -> Status:
+    if outcome.conflict:
+        return "conflict"
+    if declared.contradiction:
+        return "contradictory"
+    if outcome.mismatch:
+        return "mismatch"
+    if not declared.keys or declared.from_text:
+        return "missing"
+    return "consistent"
+
+
+def _reason(
+    name: str,
+    declared: Declared,
+    links: tuple[Link, ...],
+    outcome: Outcome,
+    use: CommercialUse,
+    catalogue: Catalogue,
+) -> tuple[str, str]:
+    """The rule and the sentence of the link that decides."""
+    if outcome.conflict:
+        return "R10", outcome.conflict[:1].upper() + outcome.conflict[1:] + "."
+    unknown = next((link for link in links if not link.binding or UNKNOWN in link.binding), None)
+    if use == "unknown" and unknown is not None and outcome.binding != (UNKNOWN,):
+        return unknown.rule, f"{unknown.reason[:1].upper()}{unknown.reason[1:].rstrip('.')}."
+    if declared.contradiction:
+        return "R19", f"{_under(name, outcome.binding)}: {declared.contradiction}."
+    if outcome.notes:
+        rule, note = outcome.notes[-1]
+        return rule, f"{_under(name, outcome.binding)}: {note}."
+    deciding = max(outcome.binding, key=lambda key: COMMERCIAL_ORDER[catalogue.commercial(key)])
+    source = next((link for link in links if deciding in link.binding), None)
+    if source is not None and deciding not in declared.keys:
+        return source.rule, f"{_under(name, outcome.binding)}: {deciding} comes from {source.name}."
+    return "R01", f"{_under(name, outcome.binding)}."
+
+
+def _under(name: str, keys: tuple[str, ...]) -> str:
+    if keys == (UNKNOWN,):
+        return f"No licence was found that grants the use of {name}"
+    return f"{name} is under {' and '.join(keys)}"
+
+
+def _obligations(card: Card, name: str, outcome: Outcome, catalogue: Catalogue) -> tuple[Obligation, ...]:
+    multimodal = card.multimodal if card.multimodal is not None else bool(_MULTIMODAL.search(f"-{name}-"))
+    owed: list[Obligation] = []
+    for key in outcome.binding:
+        for obligation in catalogue.obligations(key):
+            if obligation.condition.scope != "multimodal" or multimodal or key in catalogue.rules.multimodal:
+                owed.append(obligation)
+    for key in outcome.notices:
+        owed += [each for each in catalogue.obligations(key) if each.condition.kind == "attribution"]
+    return tuple(owed)
+
+
+def _confidence(
+    known: Checkpoint | None,
+    declared: Declared,
+    links: tuple[Link, ...],
+    use: CommercialUse,
+    outcome: Outcome,
+) -> Confidence:
+    levels: list[Confidence] = [link.confidence for link in links]
+    if known is not None and known.licenses and not declared.keys:
+        levels.append(known.confidence)
+    if declared.contradiction or declared.from_text or outcome.conflict:
+        levels.append("medium")
+    if use == "unknown" or (declared.open and known is None):
+        levels.append("low")
+    return min(levels, key=_SURENESS.index, default="high")
+
+
+def _service(card: Card, declared: Declared) -> Verdict:
+    name = plain_name(card.name)
+    reason = f"No weights of {name} are published: a service's contract decides, not a licence."
+    step = Step(name, None, declared.raw, (UNKNOWN,), "unknown", "R24", reason, None, 0)
+    return Verdict(name, "unknown", "missing", declared.raw, (UNKNOWN,), (), (step,), "high", reason, "proprietary", ())
