@@ -117,12 +117,13 @@ class Hub:
         self.renamed: dict[str, str] = {}
         self.faults: list[Fault] = []
         self.log: list[tuple[str, str, dict[str, str]]] = []
-        """(method, path, headers) of every request."""
+        """(method, path, headers by lower-case name) of every request."""
         self.page = page
         self.rate = rate
         """Body bytes per second of each CDN answer; None: as fast as it goes."""
         self._sent: Counter[str] = Counter()
         self._facts: dict[int, tuple[Content, int, str, str]] = {}
+        self._trees: dict[str, tuple[Repo, list[dict[str, Any]]]] = {}
         self._lock = threading.Lock()
         self.server = _Server(("127.0.0.1", port), _Handler)
         self.server.hub = self
@@ -193,7 +194,9 @@ class Hub:
         return known[1:]
 
     def tree(self, repo: Repo) -> list[dict[str, Any]]:
-        """The recursive listing, as the Hub's API gives it."""
+        """The recursive listing, as the Hub's API gives it; made once per repository object."""
+        if repo.name in self._trees and self._trees[repo.name][0] is repo:
+            return self._trees[repo.name][1]
         entries: list[dict[str, Any]] = []
         for path, content in sorted(repo.files.items()):
             size, sha, git = self.facts(content)
@@ -202,7 +205,8 @@ class Hub:
             if size >= LFS_FROM:
                 entry["lfs"] = {"oid": repo.sha256.get(path, sha), "size": size, "pointerSize": 134}
             entries.append(entry)
-        return [*entries, *repo.extra_tree]
+        self._trees[repo.name] = (repo, [*entries, *repo.extra_tree])
+        return self._trees[repo.name][1]
 
 
 def size_of(content: bytes | Path) -> int:
@@ -247,7 +251,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         hub = self.server.hub
-        hub.log.append((self.command, self.path, dict(self.headers.items())))
+        hub.log.append((self.command, self.path, {key.lower(): value for key, value in self.headers.items()}))
         url = urlsplit(self.path)
         path = unquote(url.path)
         if found := re.fullmatch(r"/api/models/((?:[^/]+/)?[^/]+)/tree/([^/]+)/?", path):

@@ -187,7 +187,7 @@ class _Run:
             )
         raise IntegrityError(
             f"{file.path}: the bytes do not have the hash that the Hub lists "
-            f"({sums.sha256.hexdigest()[:12]}... instead of {(file.sha256 or file.blob_id or '')[:12]}...); none was kept",
+            f"({sums.sha256.hexdigest()[:9]}..., not {(file.sha256 or file.blob_id or '')[:9]}...); none was kept",
             hint="run this again later; tell the publisher if it stays",
         )
 

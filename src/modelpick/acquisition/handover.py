@@ -79,7 +79,7 @@ def _ollama(artifact: Artifact, _environment: Mapping[str, str], name: str | Non
     notes = []
     if part_of(main.name):
         notes.append(
-            f"Ollama takes no split GGUF: join it first, `llama-gguf-split --merge {main} JOINED.gguf`, and name it there"
+            f"Ollama takes no split GGUF: first `llama-gguf-split --merge {main} ONE.gguf`, then name that one there"
         )
     return Handover("ollama", (("ollama", "create", called, "-f", str(modelfile)),), (str(modelfile),), tuple(notes))
 

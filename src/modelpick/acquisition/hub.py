@@ -17,6 +17,7 @@ from modelpick import __version__
 from modelpick.acquisition.faults import offline, translated, unreachable
 from modelpick.acquisition.interface import HubSettings, Listing, Patience, RemoteFile
 from modelpick.acquisition.names import harmless, unsafe
+from modelpick.acquisition.settings import keep_to_the_matter
 from modelpick.errors import IntegrityError, ModelpickError, NetworkError
 from modelpick.licensing.interface import Card
 
@@ -40,6 +41,7 @@ def describe(repo: str, revision: str, hub: HubSettings, patience: Patience | No
     """
     if hub.offline:
         raise offline(repo)
+    keep_to_the_matter()
     patience = patience or Patience()
     try:
         info = insisting(lambda: _within(ANSWER_SECONDS, hub, lambda: _info(repo, revision, hub)), patience)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt"
 
 _QUANTISATION = re.compile(
     r"(?<![A-Za-z0-9])(UD[-_])?("
-    r"I?Q\d(?:[-_](?:\d[-_]\d|K|[01]|NL|XXS|XS|S|M|L|XL))*"
+    r"I?Q\d(?:[-_](?:[01]|\d[-_]\d|K|NL|XXS|XS|S|M|L|XL))*"
     r"|TQ[12][-_]0|MXFP4(?:[-_]MOE)?|NVFP4|BF16|FP?16|FP?32"
     r")(?![A-Za-z0-9])",
     re.IGNORECASE,
@@ -38,7 +37,7 @@ def unsafe(path: str) -> str | None:
     """
     if not path or len(path) > _LONGEST_PATH:
         return f"{len(path):,} characters"
-    if any(unicodedata.category(letter) in ("Cc", "Cs", "Cf") for letter in path):
+    if not path.isprintable():
         return "control characters"
     if "\\" in path or ":" in path:
         return "a backslash or a colon"

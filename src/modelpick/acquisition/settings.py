@@ -28,6 +28,15 @@ def hub_settings(environment: Mapping[str, str] | None = None) -> HubSettings:
     )
 
 
+def keep_to_the_matter() -> None:
+    """Ask the library not to fetch its list of agents for the user-agent line before the first real question.
+
+    That costs a request, and three of the seconds in which an unreachable Hub must be noticed. It counts only before
+    the library's import; a user's own setting stays.
+    """
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
 def hub_home(values: Mapping[str, str]) -> Path:
     """The library's own folder: ``HF_HOME``, else ``huggingface`` in the user's cache folder."""
     if home := values.get("HF_HOME"):
