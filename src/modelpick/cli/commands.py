@@ -28,7 +28,7 @@ COMMANDS: tuple[Stub, ...] = (
     Stub(
         "registry",
         "modelpick.cli.registry_cmd.group",
-        "Look after the registry: your own models, its build, its health.",
+        "Look after the registry: your models, its build, its health.",
     ),
     Stub("completion", "modelpick.cli.completion", "Print the completion script of a shell."),
 )

@@ -55,26 +55,26 @@ def command(
 
     Dates, sizes, contexts and abilities are sorted with the largest first; models whose value is unknown stand last.
     """
-    from modelpick.registry.reader import open_registries
+    from modelpick.registry.layers import Layers
+    from modelpick.registry.listing import list_models
 
-    with open_registries(registry) as opened:
+    with Layers.open(registry) as opened:
         where, values = filters.sql(opened)
-        models = _sorted(filters.chosen(opened.summaries(where, values)), sort, reverse)
-        info = opened.info()[0]
-        total = sum(each.models for each in opened.info())
-    shown = [_row(model) for model in models[:limit]]
+        models = _sorted(filters.chosen(list_models(opened, where, values)), sort, reverse)
+        edition = opened.edition()
+    shown = models[:limit]
     emit(
         Document(
             "modelpick.list/1",
             {
-                "registry": {"as_of": info.as_of, "schema_version": info.schema_version, "models": total},
+                "registry": edition,
                 "filters": filters.said(),
                 "sort": sort,
                 "found": len(models),
                 "results": shown,
             },
             blocks=(Grid(_COLUMNS, shown, main=True),) if shown else (),
-            notes=_notes(len(models), len(shown), total, filters),
+            notes=_notes(len(models), len(shown), filters),
             hints=(f"modelpick show {shown[0]['slug']}",) if shown else (),
         ),
         output,
@@ -82,19 +82,14 @@ def command(
     return 0 if models else NOTHING_FOUND
 
 
-def _row(model: Any) -> dict[str, Any]:
-    return {name: getattr(model, name) for name in model.__slots__}
-
-
-def _sorted(models: list[Any], sort: str, reverse: bool) -> list[Any]:
-    """Known values first, in order; ties by slug."""
+def _sorted(models: list[dict[str, Any]], sort: str, reverse: bool) -> list[dict[str, Any]]:
+    """Known values first, in order; ties by slug. The models come by slug."""
     key = _SORT_KEYS.get(sort, sort)
-    models = sorted(models, key=lambda model: str(model.slug))
     if key == "slug":
         return models[::-1] if reverse else models
-    known = [model for model in models if getattr(model, key) is not None]
-    unknown = [model for model in models if getattr(model, key) is None]
-    known.sort(key=lambda model: _comparable(getattr(model, key)), reverse=(sort in _LARGEST_FIRST) is not reverse)
+    known = [model for model in models if model[key] is not None]
+    unknown = [model for model in models if model[key] is None]
+    known.sort(key=lambda model: _comparable(model[key]), reverse=(sort in _LARGEST_FIRST) is not reverse)
     return known + unknown
 
 
@@ -102,12 +97,9 @@ def _comparable(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
-def _notes(found: int, shown: int, total: int, filters: Filters) -> tuple[str, ...]:
-    notes = []
+def _notes(found: int, shown: int, filters: Filters) -> tuple[str, ...]:
     if not found:
-        notes.append(f"none of {total:,} models meets {filters.words()}")
-    elif shown < found:
-        notes.append(f"{shown:,} of {found:,} models shown")
-    elif found < total:
-        notes.append(f"{found:,} of {total:,} models")
-    return tuple(notes)
+        return (f"no model meets {filters.words()}",)
+    if shown < found:
+        return (f"{shown:,} of {found:,} models shown",)
+    return (f"{found:,} models",) if filters.given else ()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from modelpick.registry.reader import Registry
+    from modelpick.registry.layers import Layers
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,7 +41,7 @@ class Filters:
             )
         return " ".join(parts) or "no filter"
 
-    def sql(self, registry: Registry) -> tuple[str, tuple[Any, ...]]:
+    def sql(self, registry: Layers) -> tuple[str, tuple[Any, ...]]:
         """The condition over the columns of ``model``, and its values.
 
         :raises UsageError: for a licence, family or developer that nobody has, with the closest ones.
@@ -59,26 +59,26 @@ class Filters:
     def chosen(self, models: list[Any]) -> list[Any]:
         """Those of the wanted origin: which file a row is from is no column of it."""
         wanted = self.given.get("origin")
-        return [model for model in models if wanted in (None, model.origin)]
+        return [model for model in models if wanted in (None, model["origin"])]
 
 
 Condition = tuple[str, list[Any]]
 
 
-def _tasks(registry: Registry, wanted: tuple[str, ...]) -> Condition:
+def _tasks(registry: Layers, wanted: tuple[str, ...]) -> Condition:
     return f"({' OR '.join('instr(tasks, ?)' for _ in wanted)})", [f'"{task}"' for task in wanted]
 
 
-def _licenses(registry: Registry, wanted: tuple[str, ...]) -> Condition:
-    known = [license.key for license in registry.licenses()]
+def _licenses(registry: Layers, wanted: tuple[str, ...]) -> Condition:
+    known = registry.license_keys()
     keys = [_known(key, known, "licence", "modelpick license list") for key in wanted]
     return _among("license_key", keys)
 
 
-def _words_like(column: str) -> Callable[[Registry, tuple[str, ...]], Condition]:
+def _words_like(column: str) -> Callable[[Layers, tuple[str, ...]], Condition]:
     """Whole words of a column, or a part of them, in any case."""
 
-    def condition(registry: Registry, wanted: tuple[str, ...]) -> Condition:
+    def condition(registry: Layers, wanted: tuple[str, ...]) -> Condition:
         known = registry.words(column)
         chosen: list[str] = []
         for word in wanted:
@@ -107,19 +107,19 @@ def _among(column: str, values: list[str]) -> Condition:
     return f"{column} IN ({', '.join('?' * len(values))})", list(values)
 
 
-def _least(registry: Registry, wanted: int) -> Condition:
+def _least(registry: Layers, wanted: int) -> Condition:
     return "params_total >= ?", [wanted]
 
 
-def _most(registry: Registry, wanted: int) -> Condition:
+def _most(registry: Layers, wanted: int) -> Condition:
     return "params_total <= ?", [wanted]
 
 
-def _equal(column: str) -> Callable[[Registry, Any], Condition]:
+def _equal(column: str) -> Callable[[Layers, Any], Condition]:
     return lambda registry, wanted: _among(column, list(wanted) if isinstance(wanted, tuple) else [wanted])
 
 
-_CONDITIONS: dict[str, Callable[[Registry, Any], Condition]] = {
+_CONDITIONS: dict[str, Callable[[Layers, Any], Condition]] = {
     "task": _tasks,
     "family": _words_like("family"),
     "developer": _words_like("developer"),

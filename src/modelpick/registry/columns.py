@@ -12,7 +12,6 @@ T = TypeVar("T")
 
 TABLE_OF: dict[type, str] = {
     interface.Model: "model",
-    interface.Summary: "model",
     interface.ArchitectureRow: "architecture",
     interface.Variant: "variant",
     interface.License: "license",

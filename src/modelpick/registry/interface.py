@@ -283,39 +283,6 @@ class ModelForms:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """A model in one line, as ``list`` shows it: the columns of :class:`Model` that are short."""
-
-    slug: str
-    name: str
-    family: str
-    developer: str
-    hf_repo: str | None
-    relation: str
-    modality: str
-    tasks: tuple[str, ...]
-    released: str | None
-    access: str
-    downloadable: bool
-    gated: bool | None
-    params_total: int | None
-    params_active: int | None
-    training_tokens: int | None
-    context_length: int | None
-    languages: tuple[str, ...]
-    capabilities: tuple[str, ...]
-    license: str | None
-    license_name: str | None
-    license_key: str | None
-    commercial_use: str
-    verdict_status: str
-    era: str | None
-    ability: float | None
-    confidence: str
-    origin: str = "bundled"
-
-
-@dataclass(frozen=True, slots=True)
 class NamePart:
     """The end of a model's name from one of its words on, in normal form: what a unique part is looked up in."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from modelpick.errors import NotFoundError, UsageError
+from modelpick.registry.layers import Layer, Layers
 from modelpick.registry.names import LAST, normal_form
-from modelpick.registry.reader import Layer, Registry
 
 _KINDS = ("slug", "repo", "name", "ollama", "common", "variant")
 _SHOWN = 8
@@ -13,7 +13,7 @@ _POOL = 200
 _LONGEST = 300
 
 
-def resolve(registry: Registry, name: str) -> str:
+def resolve(registry: Layers, name: str) -> str:
     """The slug of the one model that ``name`` means.
 
     Kinds of names are asked in order, and an exact name wins over a part: ``mistral-7b-v0.1`` is a slug even where
@@ -46,18 +46,18 @@ def _only(name: str, found: list[str]) -> str:
     )
 
 
-def _exact(registry: Registry, kind: str, key: str) -> list[str]:
+def _exact(registry: Layers, kind: str, key: str) -> list[str]:
     sql = "SELECT model FROM alias WHERE kind = ? AND key = ? LIMIT ?"
     return _models(registry, sql, (kind, key, _POOL))
 
 
-def _starting(registry: Registry, key: str) -> list[str]:
+def _starting(registry: Layers, key: str) -> list[str]:
     """Models with a name that holds ``key`` from the start of one of its words on."""
     sql = "SELECT model FROM name_part WHERE key >= ? AND key < ? LIMIT ?"
     return _models(registry, sql, (key, key + LAST, _POOL))
 
 
-def _models(registry: Registry, sql: str, values: tuple[object, ...]) -> list[str]:
+def _models(registry: Layers, sql: str, values: tuple[object, ...]) -> list[str]:
     found: dict[str, None] = {}
     for layer in registry.layers:
         slugs = dict.fromkeys(row[0] for row in layer.execute(sql, values))
@@ -65,7 +65,7 @@ def _models(registry: Registry, sql: str, values: tuple[object, ...]) -> list[st
     return list(found)
 
 
-def closest(registry: Registry, key: str) -> list[str]:
+def closest(registry: Layers, key: str) -> list[str]:
     """Slugs whose names are most like ``key``, among the neighbours of its beginnings and words in the index."""
     from difflib import SequenceMatcher
 

@@ -15,9 +15,10 @@ from modelpick.registry.build import put_models
 from modelpick.registry.draft import Draft, check_licenses, no_judge
 from modelpick.registry.files import check_file, damaged
 from modelpick.registry.interface import Judge
+from modelpick.registry.layers import Layer
 from modelpick.registry.locations import bundled_path
 from modelpick.registry.migrations import migrate
-from modelpick.registry.reader import Layer, Registry
+from modelpick.registry.reader import Registry
 from modelpick.registry.schema import TABLES, ModelTable
 from modelpick.registry.sources import Entry, read_models
 from modelpick.registry.store import create_tables, not_writable, replacing, session_on, sweep
