@@ -64,7 +64,8 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Cpu:
-    """The host processor. Core counts are those this process may use (affinity and cgroup quota applied)."""
+    """The host processor. ``usable_cores`` are physical cores' worth that this process may use: its affinity and its
+    control group's quota applied."""
 
     name: str | None
     architecture: str
