@@ -380,7 +380,7 @@ class Catalogue(Protocol):
 
 
 Tier = Literal[0, 1, 2, 3, 4]
-"""Licence tiers: 0 allowed to anyone by the permissive policy, 1 other commercial use, 2 conditional, 3 no, 4 unknown."""
+"""Licence tiers: 0 allowed to anyone by the permissive policy, 1 other yes, 2 conditional, 3 no, 4 unknown."""
 
 
 @dataclass(frozen=True, slots=True)

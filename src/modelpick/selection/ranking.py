@@ -11,6 +11,7 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from modelpick.estimation.interface import Fit, Misfit
 from modelpick.hardware.interface import Hardware
@@ -38,6 +39,7 @@ from modelpick.selection.scoring import (
 )
 
 _FEWEST_BITS = 2.0  # per weight: below every mix of the ladder
+_NEAREST = 8
 Loss = Callable[[str | None, int | None], float | None]
 
 
@@ -126,10 +128,12 @@ def rank(
     sizes = shelf.size_classes(needs.task, needs.policy)
     total = sum(count for _, count in sizes)
     lanes: list[_Lane] = []
+    beyond: list[int] = []
     for size_class, count in sizes:
         if size_class >= 0 and 2**size_class * _FEWEST_BITS / 8 > room:
             counts["memory"] += count
             total -= count
+            beyond.append(size_class)
             continue
         lane = _Lane(size_class, iter(shelf.entries(needs.task, needs.policy, size_class)), needs, hardware)
         if lane.advance():
@@ -144,12 +148,19 @@ def rank(
             search.consider(lane.head)
         if not lane.advance():
             lanes.remove(lane)
+    if not search.picks and beyond:
+        # Somebody will ask what came nearest: look at the best of the smallest that are too large.
+        nearest = list(islice(shelf.entries(needs.task, needs.policy, min(beyond)), _NEAREST))
+        for entry in nearest:
+            search.consider(entry)
+        counts["memory"] -= len(nearest)
+        total += len(nearest)
     ordered = sorted(search.picks.values(), key=_order)[: needs.limit]
     counts.update(rejection.reason for rejection in search.rejections)
     return Answer(
         picks=tuple(replace(pick, rank=place) for place, pick in enumerate(ordered, 1)),
         rejections=tuple(search.rejections),
-        counts=dict(sorted(counts.items())),
+        counts={reason: count for reason, count in sorted(counts.items()) if count},
         outranked=max(total - search.considered, 0),
         considered=search.considered,
     )
