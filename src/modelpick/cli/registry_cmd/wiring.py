@@ -12,7 +12,9 @@ from modelpick.registry.locations import bundled_path
 
 def judge(models: Sequence[ModelFacts], catalogue: Catalogue) -> Mapping[str, Judgement]:
     """What licensing says of each model."""
-    return {}
+    from modelpick.licensing.rows import judge_models
+
+    return judge_models(models, catalogue)
 
 
 def fit(models: Sequence[ModelFacts]) -> list[Ability]:
