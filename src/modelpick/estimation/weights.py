@@ -43,6 +43,9 @@ class Weights:
     experts: tuple[int, ...]
     largest: tuple[int, ...]
     largest_expert: int
+    largest_up: int
+    """The biggest up projection of a dense feed-forward."""
+    largest_query: int
     repacked: int
     origin: Origin = "estimated"
     exact: bool = True
@@ -194,7 +197,7 @@ def _scheme_sizes(shape: Shape, scheme: Scheme) -> Sizes:
 
 def _summed(shape: Shape, sizes: Sizes) -> Weights:
     layers, experts, largest = [0] * shape.layers, [0] * shape.layers, [0] * shape.layers
-    embedding = output = outer = biggest = padding = count = 0
+    embedding = output = outer = biggest = padding = count = up = query = 0
     for group, each in sizes:
         name = group.name
         padding += sum(-size % 32 for size in each)
@@ -209,6 +212,10 @@ def _summed(shape: Shape, sizes: Sizes) -> Weights:
                 outer += each[0]
             continue
         expert, matrix = "_exps." in name, len(group.shape) > 1
+        if name.endswith("ffn_up.weight"):
+            up = max(up, *each)
+        elif name.endswith(("attn_q.weight", "attn_qkv.weight", "attn_q_b.weight")):
+            query = max(query, *each)
         for layer, size in zip(group.layers, each, strict=True):
             layers[layer] += size
             if expert:
@@ -228,6 +235,8 @@ def _summed(shape: Shape, sizes: Sizes) -> Weights:
         experts=tuple(experts),
         largest=tuple(largest),
         largest_expert=biggest,
+        largest_up=up,
+        largest_query=query,
         repacked=0,
     )
 
@@ -266,6 +275,8 @@ def _scaled(made: Weights, factor: float) -> Weights:
         experts=tuple(round(size * part) for size in made.experts),
         largest=tuple(round(size * part) for size in made.largest),
         largest_expert=round(made.largest_expert * part),
+        largest_up=round(made.largest_up * part),
+        largest_query=round(made.largest_query * part),
         repacked=round(made.repacked * part),
     )
 
@@ -283,7 +294,23 @@ def _without_shape(architecture: Architecture, variant: VariantSpec) -> Weights 
         total, spread, origin = round(params * bits / 8), 0.12, "estimated"
         notes = (f"no dimensions known: weights from {params:,} parameters at {bits:.2f} bits",)
     return Weights(
-        total, total, 0, 0, total, False, (), (), (), 0, 0, origin, variant.file_bytes is not None, spread, notes
+        total=total,
+        file=total,
+        embedding=0,
+        output=0,
+        outer=total,
+        tied=False,
+        layers=(),
+        experts=(),
+        largest=(),
+        largest_expert=0,
+        largest_up=0,
+        largest_query=0,
+        repacked=0,
+        origin=origin,
+        exact=variant.file_bytes is not None,
+        spread=spread,
+        notes=notes,
     )
 
 
