@@ -10,7 +10,7 @@ from typing import Any
 
 from modelpick.estimation.interface import Range
 from modelpick.registry.interface import Tier
-from modelpick.registry.reader import Layer, Registry
+from modelpick.registry.layers import Layer, Layers
 from modelpick.selection.interface import Entry, Source
 
 _PAGES = (8, 24, 64)
@@ -33,7 +33,7 @@ _Keyed = tuple[float, str, Entry]
 class RegistryShelf:
     """The registry as selection's shelf; a user's row stands in place of a bundled one of the same slug."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Layers) -> None:
         self._registry = registry
 
     def size_classes(self, task: str, policy: str) -> list[tuple[int, int]]:
@@ -80,17 +80,15 @@ class RegistryShelf:
             page += 1
 
 
-def entry_of(registry: Registry, slug: str, task: str) -> Entry | None:
+def entry_of(registry: Layers, slug: str, task: str) -> Entry | None:
     """The entry of one model for a task, wherever it stands; None when it does not serve that task."""
     sql = (
         f"SELECT {_COLUMNS} FROM model m LEFT JOIN architecture a ON a.model = m.slug"
         " JOIN shelf s ON s.model = m.slug AND s.task = ? WHERE m.slug = ?"
     )
-    for layer in registry.layers:
-        rows = layer.execute(sql, (task, slug))
-        if rows:
-            return _entry(rows[0], _sources(layer, [slug]).get(slug, ()))
-    return None
+    layer = registry.layer_of(slug)
+    rows = layer.execute(sql, (task, slug)) if layer else []
+    return _entry(rows[0], _sources(layer, [slug]).get(slug, ())) if layer and rows else None
 
 
 def _tiers(policy: str) -> tuple[Tier, ...]:
