@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +22,41 @@ class Recipe:
     base_model: str | None = None
     source_repo: str | None = None
     source_commit: str | None = None
+    license_link: str | None = None
+    license_name: str | None = None
+    model_name: str | None = None
+    exact_source: bool = False
+    """Quantise float16 and float32 sources as they are, instead of through bfloat16 as the usual two steps do."""
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTensor:
+    """One tensor of a source: its stored type, shape (slowest dimension first) and where its bytes are."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    shard: int
+    start: int
+    bytes: int
+
+
+class TensorSource(Protocol):
+    """Where weights are read from. ``tensors`` is in the order in which reading is cheapest."""
+
+    @property
+    def tensors(self) -> Mapping[str, SourceTensor]:
+        """All tensors by name, in file order."""
+        ...
+
+    def read(self, tensor: SourceTensor, offset: int, buffer: memoryview) -> None:
+        """Fill ``buffer`` with the tensor's bytes from ``offset`` on."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

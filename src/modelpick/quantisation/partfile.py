@@ -1,0 +1,226 @@
+"""The file while it grows: beside the target under another name, locked, with a journal of what is complete.
+
+Its first four bytes stay zero until the very end, so that no reader takes it for a GGUF file. The final name
+appears by one rename of a file that was verified and synced.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from modelpick.errors import ModelpickError, RoomError, UsageError
+from modelpick.quantisation.gguf_header import MAGIC, Frame
+from modelpick.units import format_bytes
+
+JOURNAL_BYTES = 256 * 1024 * 1024
+"""After so many bytes the file is synced and the journal brought up to date."""
+
+_FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+_KEEP_FREE = 1024 * 1024
+
+
+class PartFile:
+    """The growing file. ``done`` names the tensors that an earlier run of the same plan completed."""
+
+    def __init__(
+        self, target: Path, frame: Frame, fingerprint: str, *, journal_bytes: int = JOURNAL_BYTES
+    ) -> None:
+        self.target, self._frame, self._every = target, frame, journal_bytes
+        self.path = target.with_name(f".{target.name}.part")
+        self._journal_path = target.with_name(f".{target.name}.journal")
+        self._key = hashlib.sha256(frame.header + fingerprint.encode()).hexdigest()
+        self._lock = threading.Lock()
+        self._written = self._synced = 0
+        self._complete: list[str] = []
+        self.done: frozenset[str] = frozenset()
+        self._descriptor = _open(self.path, target)
+        try:
+            self._take_up()
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+
+    def _take_up(self) -> None:
+        """Go on where a run with the same plan stopped, else start anew."""
+        kept = self._read_journal()
+        if kept and os.fstat(self._descriptor).st_size == self._frame.size and self._header_stands():
+            self._complete = kept
+            self.done = frozenset(kept)
+        else:
+            self._journal_path.unlink(missing_ok=True)
+            os.ftruncate(self._descriptor, 0)
+            self._check_room()
+            self._guarded(lambda: os.ftruncate(self._descriptor, self._frame.size))
+            self._write_at(memoryview(self._hidden_header()), 0)
+
+    def _check_room(self) -> None:
+        free = shutil.disk_usage(self.target.parent).free
+        if free < self._frame.size + _KEEP_FREE:
+            self.discard()
+            raise RoomError(
+                f"{self.target.name} takes {format_bytes(self._frame.size)}, "
+                f"{self.target.parent} has {format_bytes(free)} free",
+                hint="make room, choose a smaller --type, or --out on another disk",
+                details={"needed_bytes": self._frame.size, "free_bytes": free},
+            )
+
+    def write(self, data: memoryview, at: int) -> None:
+        """Write at that byte.
+
+        :raises RoomError: when the disk is full; what was written is then removed.
+        """
+        self._guarded(lambda: self._write_at(data, at))
+        with self._lock:
+            self._written += len(data)
+
+    def finished(self, names: Sequence[str]) -> None:
+        """Note tensors as complete; now and then sync the data and then the journal."""
+        self._complete += names
+        if names and self._written - self._synced >= self._every:
+            self._synced = self._written
+            self._guarded(lambda: _sync(self._descriptor))
+            self._write_journal()
+
+    def read(self, buffer: memoryview, at: int) -> int:
+        """Read from the growing file, with the magic still hidden."""
+        os.lseek(self._descriptor, at, os.SEEK_SET)
+        data = os.read(self._descriptor, len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def commit(self, verify: Callable[[Path], None], *, overwrite: bool) -> None:
+        """Show the magic, verify, sync, and give the file its name.
+
+        :raises UsageError: when a file of that name appeared meanwhile and must not be overwritten.
+        """
+        self._guarded(lambda: self._write_at(memoryview(MAGIC), 0))
+        try:
+            self._guarded(lambda: os.fsync(self._descriptor))
+            verify(self.path)
+            if overwrite:
+                os.replace(self.path, self.target)
+            else:
+                _link_new(self.path, self.target)
+        except BaseException:
+            self.discard()
+            raise
+        _sync_folder(self.target.parent)
+        self._journal_path.unlink(missing_ok=True)
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+    def keep(self) -> None:
+        """Close, and leave file and journal for a run that continues."""
+        if self._descriptor >= 0:
+            self._guarded(lambda: _sync(self._descriptor))
+            self._write_journal()
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def discard(self) -> None:
+        """Close, and remove file and journal."""
+        if self._descriptor >= 0:
+            self.path.unlink(missing_ok=True)
+            self._journal_path.unlink(missing_ok=True)
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _guarded(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except OSError as error:
+            if error.errno in _FULL:
+                free = shutil.disk_usage(self.target.parent).free
+                raise RoomError(
+                    f"no room for {self.target.name} ({format_bytes(self._frame.size)}): {error.strerror}; "
+                    f"{format_bytes(free)} free in {self.target.parent}",
+                    hint="make room, choose a smaller --type, or --out on another disk",
+                ) from error
+            raise ModelpickError(f"{self.path} cannot be written: {error.strerror}") from error
+
+    def _write_at(self, data: memoryview, at: int) -> None:
+        done = 0
+        while done < len(data):
+            if hasattr(os, "pwrite"):
+                done += os.pwrite(self._descriptor, data[done:], at + done)
+            else:  # Windows
+                with self._lock:
+                    os.lseek(self._descriptor, at + done, os.SEEK_SET)
+                    done += os.write(self._descriptor, data[done:])
+
+    def _hidden_header(self) -> bytes:
+        return bytes(len(MAGIC)) + self._frame.header[len(MAGIC) :]
+
+    def _header_stands(self) -> bool:
+        buffer = bytearray(len(self._frame.header))
+        return self.read(memoryview(buffer), 0) == len(buffer) and bytes(buffer) == self._hidden_header()
+
+    def _read_journal(self) -> list[str]:
+        try:
+            found = json.loads(self._journal_path.read_bytes())
+            known = {placed.plan.name for placed in self._frame.tensors}
+            names = [str(name) for name in found["complete"]]
+            return names if found["plan"] == self._key and set(names) <= known else []
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
+
+    def _write_journal(self) -> None:
+        fresh = self._journal_path.with_name(self._journal_path.name + ".new")
+        fresh.write_text(json.dumps({"plan": self._key, "complete": self._complete}))
+        os.replace(fresh, self._journal_path)
+
+
+def _open(path: Path, target: Path) -> int:
+    if path.is_symlink():
+        raise UsageError(f"{path} is a symbolic link", hint=f"rm {path}")
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+    except OSError as error:
+        raise UsageError(
+            f"nothing can be written in {target.parent}: {error.strerror}", hint="choose another folder with --out"
+        ) from error
+    try:
+        import fcntl
+    except ImportError:  # Windows: no lock
+        return descriptor
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise UsageError(f"another run is writing {target.name}", hint="wait for it, or choose another --out") from error
+    return descriptor
+
+
+def _sync(descriptor: int) -> None:
+    getattr(os, "fdatasync", os.fsync)(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _link_new(path: Path, target: Path) -> None:
+    """Give the file its name unless that name is taken."""
+    try:
+        os.link(path, target)
+    except FileExistsError as error:
+        raise UsageError(f"{target} exists", hint="--force overwrites it") from error
+    except OSError:  # a file system without hard links
+        if target.exists():
+            raise UsageError(f"{target} exists", hint="--force overwrites it") from None
+        os.replace(path, target)
+        return
+    path.unlink()

@@ -1,0 +1,184 @@
+"""safetensors, read row by row with plain reads: a memory map would count every page read as resident.
+
+A file is 8 bytes of header length, a JSON header with dtype, shape and offsets, and the data. Everything that a
+header says is checked before a byte of data is read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+
+from modelpick.errors import IntegrityError, ModelpickError, NotFoundError
+from modelpick.quantisation.floats import WIDTHS
+from modelpick.quantisation.interface import SourceTensor
+
+INDEX = "model.safetensors.index.json"
+MAX_HEADER_BYTES = 100 * 1024 * 1024
+_MAX_INDEX_BYTES = 64 * 1024 * 1024
+_OTHER_WIDTHS = {"F64": 8, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1, "U16": 2, "U32": 4, "U64": 8}
+
+
+class SafetensorsFolder:
+    """The tensors of a folder with one or many shards. ``tensors`` is in file order."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.tensors: dict[str, SourceTensor] = {}
+        self._files: list[int] = []
+        try:
+            for name in shard_names(folder):
+                self._add(folder / name)
+            check_index(folder, self.tensors)
+        except BaseException:
+            self.close()
+            raise
+
+    def _add(self, path: Path) -> None:
+        if not path.is_file():
+            raise IntegrityError(
+                f"{path.name} is missing from {self.folder}", hint=f"modelpick download --out {self.folder} MODEL"
+            )
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        self._files.append(descriptor)
+        size = os.fstat(descriptor).st_size
+        length = header_length(path.name, _exactly(descriptor, 8, 0, path.name) if size >= 8 else b"", size)
+        header = _exactly(descriptor, length, 8, path.name)
+        for tensor in parse_header(path.name, header, size, shard=len(self._files) - 1):
+            if tensor.name in self.tensors:
+                raise IntegrityError(f"{tensor.name} stands in two shards, the second is {path.name}")
+            self.tensors[tensor.name] = tensor
+
+    def read(self, tensor: SourceTensor, offset: int, buffer: memoryview) -> None:
+        """Fill ``buffer`` with the tensor's bytes from ``offset`` on.
+
+        :raises IntegrityError: when the file ends before that.
+        """
+        fill(self._files[tensor.shard], buffer, tensor.start + offset, tensor.name)
+
+    def close(self) -> None:
+        """Close the shards."""
+        for descriptor in self._files:
+            os.close(descriptor)
+        self._files.clear()
+
+
+def fill(descriptor: int, buffer: memoryview, at: int, what: str) -> None:
+    """Read exactly ``len(buffer)`` bytes at ``at``."""
+    done = 0
+    while done < len(buffer):
+        if hasattr(os, "preadv"):
+            count = os.preadv(descriptor, [buffer[done:]], at + done)
+        else:  # Windows
+            os.lseek(descriptor, at + done, os.SEEK_SET)
+            chunk = os.read(descriptor, len(buffer) - done)
+            count = len(chunk)
+            buffer[done : done + count] = chunk
+        if count == 0:
+            raise IntegrityError(f"the file ends in the middle of {what}, {len(buffer) - done} bytes early")
+        done += count
+
+
+def shard_names(folder: Path) -> list[str]:
+    """The shards of a folder: those of the index, else the single file, else every ``*.safetensors``.
+
+    :raises NotFoundError: when there are none.
+    :raises IntegrityError: when the index is damaged or names a file that is not a plain name in the folder.
+    """
+    index = folder / INDEX
+    if index.is_file():
+        return sorted(set(read_index(index).values()))
+    if (folder / "model.safetensors").is_file():
+        return ["model.safetensors"]
+    names = sorted(path.name for path in folder.glob("*.safetensors"))
+    if not names:
+        raise NotFoundError(f"no safetensors in {folder}", hint="give a folder with *.safetensors, or a GGUF file")
+    if len(names) > 1:
+        raise IntegrityError(f"{folder} has {len(names)} safetensors files and no {INDEX} that says what belongs together")
+    return names
+
+
+def read_index(path: Path) -> Mapping[str, str]:
+    """The index's map from tensor to shard."""
+    if path.stat().st_size > _MAX_INDEX_BYTES:
+        raise IntegrityError(f"{path.name} is larger than {_MAX_INDEX_BYTES} bytes")
+    try:
+        weights = json.loads(path.read_bytes())["weight_map"]
+        pairs = {str(tensor): str(name) for tensor, name in weights.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise IntegrityError(f"{path.name} cannot be read: {error}") from error
+    if not pairs:
+        raise IntegrityError(f"{path.name} names no tensors")
+    for name in set(pairs.values()):
+        if not is_plain(name):
+            raise IntegrityError(f"{path.name} names a file outside its folder: {name!r}")
+    return pairs
+
+
+def is_plain(name: str) -> bool:
+    """Whether ``name`` is a file name and nothing more: no folder, no drive, no parent."""
+    return name not in {"", ".", ".."} and not any(char in name for char in "/\\:\0")
+
+
+def check_index(folder: Path, found: Mapping[str, SourceTensor]) -> None:
+    """Hold the shards against the index: every tensor it names must be there."""
+    index = folder / INDEX
+    if not index.is_file():
+        return
+    missing = sorted(set(read_index(index)) - set(found))
+    if missing:
+        raise IntegrityError(f"{len(missing)} tensors of {INDEX} are in no shard, the first is {missing[0]}")
+
+
+def header_length(name: str, first: bytes, size: int) -> int:
+    """The header's length from a file's first 8 bytes."""
+    if len(first) < 8:
+        raise IntegrityError(f"{name} is not a safetensors file: {size} bytes")
+    length = int.from_bytes(first[:8], "little")
+    if not 2 <= length <= min(MAX_HEADER_BYTES, size - 8):
+        raise IntegrityError(f"{name} says its header has {length} bytes; the file has {size}")
+    return length
+
+
+def parse_header(name: str, header: bytes, size: int, *, shard: int) -> list[SourceTensor]:
+    """The tensors of a shard of ``size`` bytes, in the order of their data.
+
+    :raises IntegrityError: when the header is damaged or does not fit the file.
+    """
+    try:
+        entries = json.loads(header)
+        tensors = [
+            _tensor(key, entry, 8 + len(header), size, shard) for key, entry in entries.items() if key != "__metadata__"
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise IntegrityError(f"the header of {name} is damaged: {error}") from error
+    tensors.sort(key=lambda tensor: tensor.start)
+    for before, after in zip(tensors, tensors[1:], strict=False):
+        if before.start + before.bytes > after.start:
+            raise IntegrityError(f"{before.name} and {after.name} overlap in {name}")
+    return tensors
+
+
+def _tensor(name: str, entry: dict[str, object], base: int, size: int, shard: int) -> SourceTensor:
+    dtype, shape, (begin, end) = str(entry["dtype"]), entry["shape"], entry["data_offsets"]  # type: ignore[misc]
+    if not isinstance(shape, list) or not all(type(side) is int and side >= 0 for side in (*shape, begin, end)):
+        raise ValueError(f"{name} has the shape {shape!r} at {begin!r} to {end!r}")
+    width = WIDTHS.get(dtype) or _OTHER_WIDTHS.get(dtype)
+    if width is None:
+        raise ModelpickError(
+            f"{name} is stored as {dtype}, which cannot be read", hint="known: " + ", ".join(WIDTHS)
+        )
+    if end - begin != prod(shape) * width:
+        raise ValueError(f"{name} takes {end - begin} bytes, {dtype} {shape} takes {prod(shape) * width}")
+    if base + end > size:
+        raise ValueError(f"{name} ends {base + end - size} bytes behind the end of the file")
+    return SourceTensor(name, dtype, tuple(shape), shard, base + begin, end - begin)
+
+
+def _exactly(descriptor: int, count: int, at: int, name: str) -> bytes:
+    buffer = bytearray(count)
+    fill(descriptor, memoryview(buffer), at, f"the header of {name}")
+    return bytes(buffer)
