@@ -44,9 +44,7 @@ class Kernels:
         """Whether the kernel of this type aborts without an importance matrix."""
         return bool(self._library.ggml_quantize_requires_imatrix(kind.id))
 
-    def quantise(
-        self, kind: GgmlType, rows: np.ndarray, out: np.ndarray, weights: np.ndarray | None = None
-    ) -> int:
+    def quantise(self, kind: GgmlType, rows: np.ndarray, out: np.ndarray, weights: np.ndarray | None = None) -> int:
         """Quantise float32 ``rows`` (row count x row length, contiguous) into ``out`` (bytes); bytes written.
 
         ``weights`` is the importance of each column, float32, one per column.
@@ -76,7 +74,7 @@ class Kernels:
         )
         if written != size:
             raise ModelpickError(f"ggml wrote {written} bytes of {kind.name} where {size} were due")
-        return size
+        return int(size)
 
     def valid(self, kind: GgmlType, data: np.ndarray, size: int) -> bool:
         """Whether every block in the first ``size`` bytes of ``data`` has finite scales."""

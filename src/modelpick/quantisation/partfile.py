@@ -29,9 +29,7 @@ _KEEP_FREE = 1024 * 1024
 class PartFile:
     """The growing file. ``done`` names the tensors that an earlier run of the same plan completed."""
 
-    def __init__(
-        self, target: Path, frame: Frame, fingerprint: str, *, journal_bytes: int = JOURNAL_BYTES
-    ) -> None:
+    def __init__(self, target: Path, frame: Frame, fingerprint: str, *, journal_bytes: int = JOURNAL_BYTES) -> None:
         self.target, self._frame, self._every = target, frame, journal_bytes
         self.path = target.with_name(f".{target.name}.part")
         self._journal_path = target.with_name(f".{target.name}.journal")
@@ -105,7 +103,7 @@ class PartFile:
             self._guarded(lambda: os.fsync(self._descriptor))
             verify(self.path)
             if overwrite:
-                os.replace(self.path, self.target)
+                self.path.replace(self.target)
             else:
                 _link_new(self.path, self.target)
         except BaseException:
@@ -174,7 +172,7 @@ class PartFile:
     def _write_journal(self) -> None:
         fresh = self._journal_path.with_name(self._journal_path.name + ".new")
         fresh.write_text(json.dumps({"plan": self._key, "complete": self._complete}))
-        os.replace(fresh, self._journal_path)
+        fresh.replace(self._journal_path)
 
 
 def _open(path: Path, target: Path) -> int:
@@ -194,7 +192,9 @@ def _open(path: Path, target: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(descriptor)
-        raise UsageError(f"another run is writing {target.name}", hint="wait for it, or choose another --out") from error
+        raise UsageError(
+            f"another run is writing {target.name}", hint="wait for it, or choose another --out"
+        ) from error
     return descriptor
 
 
@@ -221,6 +221,6 @@ def _link_new(path: Path, target: Path) -> None:
     except OSError:  # a file system without hard links
         if target.exists():
             raise UsageError(f"{target} exists", hint="--force overwrites it") from None
-        os.replace(path, target)
+        path.replace(target)
         return
     path.unlink()

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from itertools import pairwise
 from math import prod
 from pathlib import Path
+from typing import Any
 
-from modelpick.errors import IntegrityError, ModelpickError, NotFoundError
+from modelpick.errors import IntegrityError, NotFoundError
 from modelpick.quantisation.floats import WIDTHS
 from modelpick.quantisation.interface import SourceTensor
 
@@ -97,7 +99,9 @@ def shard_names(folder: Path) -> list[str]:
     if not names:
         raise NotFoundError(f"no safetensors in {folder}", hint="give a folder with *.safetensors, or a GGUF file")
     if len(names) > 1:
-        raise IntegrityError(f"{folder} has {len(names)} safetensors files and no {INDEX} that says what belongs together")
+        raise IntegrityError(
+            f"{folder} has {len(names)} safetensors files and no {INDEX} that says what belongs together"
+        )
     return names
 
 
@@ -156,21 +160,19 @@ def parse_header(name: str, header: bytes, size: int, *, shard: int) -> list[Sou
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise IntegrityError(f"the header of {name} is damaged: {error}") from error
     tensors.sort(key=lambda tensor: tensor.start)
-    for before, after in zip(tensors, tensors[1:], strict=False):
+    for before, after in pairwise(tensors):
         if before.start + before.bytes > after.start:
             raise IntegrityError(f"{before.name} and {after.name} overlap in {name}")
     return tensors
 
 
-def _tensor(name: str, entry: dict[str, object], base: int, size: int, shard: int) -> SourceTensor:
-    dtype, shape, (begin, end) = str(entry["dtype"]), entry["shape"], entry["data_offsets"]  # type: ignore[misc]
+def _tensor(name: str, entry: dict[str, Any], base: int, size: int, shard: int) -> SourceTensor:
+    dtype, shape, (begin, end) = str(entry["dtype"]), entry["shape"], entry["data_offsets"]
     if not isinstance(shape, list) or not all(type(side) is int and side >= 0 for side in (*shape, begin, end)):
         raise ValueError(f"{name} has the shape {shape!r} at {begin!r} to {end!r}")
     width = WIDTHS.get(dtype) or _OTHER_WIDTHS.get(dtype)
     if width is None:
-        raise ModelpickError(
-            f"{name} is stored as {dtype}, which cannot be read", hint="known: " + ", ".join(WIDTHS)
-        )
+        raise NotFoundError(f"{name} is stored as {dtype}, which cannot be read", hint="known: " + ", ".join(WIDTHS))
     if end - begin != prod(shape) * width:
         raise ValueError(f"{name} takes {end - begin} bytes, {dtype} {shape} takes {prod(shape) * width}")
     if base + end > size:

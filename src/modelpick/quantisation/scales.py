@@ -39,9 +39,7 @@ class Scales:
         rows *= wide[index]
 
 
-def take_scales(
-    source: TensorSource, quantisation: Any
-) -> tuple[dict[str, SourceTensor], Scales]:
+def take_scales(source: TensorSource, quantisation: Any) -> tuple[dict[str, SourceTensor], Scales]:
     """The tensors without their scales, and the scales; both empty-handed where nothing is quantised.
 
     :raises NotFoundError: for a source that is already quantised in a way we do not undo.
@@ -84,7 +82,7 @@ def _factors(
     if scale.dtype not in floats.WIDTHS or scale.bytes > 1 << 28:
         raise IntegrityError(f"{scale.name} is {scale.dtype} of {scale.bytes} bytes")
     raw = np.empty(scale.bytes, np.uint8)
-    source.read(scale, 0, memoryview(raw))
+    source.read(scale, 0, raw.data)
     values = np.empty(scale.bytes // floats.WIDTHS[scale.dtype], np.float32)
     floats.decode(scale.dtype, raw, values)
     if not values.size or not floats.all_finite(values.reshape(1, -1)):

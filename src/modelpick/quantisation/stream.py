@@ -117,7 +117,7 @@ class _Crew:
         buffers = _sized(self._free.get(), count * length, floats.WIDTHS[tensor.dtype])
         width = floats.WIDTHS[tensor.dtype] * length
         raw = buffers.raw[: count * width]
-        source.read(tensor, first * width, memoryview(raw))
+        source.read(tensor, first * width, raw.data)
         self._futures.append(self._pool.submit(self._work, buffers, tensor, first, count, uses))
 
     def collect(self, left: dict[str, int]) -> list[str]:
@@ -197,9 +197,9 @@ class _Crew:
 
         match kind:
             case "F32":
-                return memoryview(np.ascontiguousarray(rows)).cast("B")
+                return np.ascontiguousarray(rows).data.cast("B")
             case "BF16":
-                return memoryview(floats.to_bf16(np.ascontiguousarray(rows))).cast("B")
+                return floats.to_bf16(np.ascontiguousarray(rows)).data.cast("B")
             case "F16":
                 with np.errstate(over="ignore"):
                     half = rows.astype("<f2")
@@ -208,7 +208,7 @@ class _Crew:
                         f"{name} has weights of up to {float(np.abs(rows).max()):.3g}; F16 holds 65,504",
                         hint="use --type BF16",
                     )
-                return memoryview(half).cast("B")
+                return half.data.cast("B")
         if self._task.kernels is None:
             raise ModelpickError(f"{name} is to be {kind}, and no kernels are loaded")
         type_ = TYPES[kind]
@@ -218,7 +218,7 @@ class _Crew:
                 f"{name} as {kind} has blocks whose scales are not finite: weights of up to "
                 f"{float(np.abs(rows).max()):.3g} are out of its range"
             )
-        return memoryview(buffers.out)[:size]
+        return buffers.out.data[:size]
 
 
 def _uses(task: Task) -> tuple[dict[str, list[_Use]], dict[str, int]]:
@@ -259,7 +259,7 @@ def _sized(buffers: _Buffers | None, elements: int, width: int) -> _Buffers:
 def _write_computed(task: Task, sink: Sink) -> None:
     for output in task.outputs:
         if output.data is not None and output.name not in task.done:
-            sink.write(memoryview(output.data.astype("<f4")).cast("B"), task.placed[output.name].at)
+            sink.write(output.data.astype("<f4").data.cast("B"), task.placed[output.name].at)
             sink.finished([output.name])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from modelpick.errors import IntegrityError, NotFoundError
 from modelpick.quantisation.architectures.config import Config
@@ -37,6 +37,9 @@ class Architecture:
     activations: frozenset[str] = frozenset({"silu", "swish"})
     space_prefix: bool | None = None
     """Whether SentencePiece puts a space in front; None leaves llama.cpp's own default."""
+
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    """What published configs of this architecture leave out because its makers' code has it."""
 
     def check(self, config: Config) -> None:
         """Refuse what this architecture cannot express."""
@@ -68,7 +71,9 @@ class Architecture:
                 continue
             if found := _EXPERT.fullmatch(name):
                 part = _MIXTRAL_PARTS.get(found["part"], found["part"])
-                experts.setdefault((f"model.layers.{found['layer']}.mlp.experts", part), {})[int(found["expert"])] = tensor
+                experts.setdefault((f"model.layers.{found['layer']}.mlp.experts", part), {})[int(found["expert"])] = (
+                    tensor
+                )
             elif re.search(r"\.mlp\.experts\.(gate_up_proj|down_proj)(\.weight)?$", name):
                 outputs += fused_experts(names, name, tensor)
             else:

@@ -50,6 +50,14 @@ class Config:
             raise IntegrityError(f"config.json: {names[0]} is {value!r}, not a positive whole number")
         return value
 
+    def completed(self, defaults: Mapping[str, Any]) -> Config:
+        """This config with ``defaults`` for the fields it leaves out."""
+        absent = {name: value for name, value in defaults.items() if self.values.get(name) is None}
+        if not absent:
+            return self
+        values = {**self.values, **absent}
+        return Config(self.architecture, values, _rope(values))
+
     @property
     def layers(self) -> int:
         """Number of blocks."""
@@ -83,9 +91,7 @@ def read_config(path: Path) -> Config:
     :raises IntegrityError: when it cannot be read or names no architecture.
     """
     if not path.is_file():
-        raise NotFoundError(
-            f"{path.parent} has no config.json", hint="give a folder as published, or a GGUF file"
-        )
+        raise NotFoundError(f"{path.parent} has no config.json", hint="give a folder as published, or a GGUF file")
     if path.stat().st_size > _MAX_CONFIG_BYTES:
         raise IntegrityError(f"{path} is larger than {_MAX_CONFIG_BYTES} bytes")
     try:

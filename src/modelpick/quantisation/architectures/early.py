@@ -105,9 +105,12 @@ class Mpt(Architecture):
 
 
 def _falcon_kv_heads(config: Config) -> int:
+    """One for multi-query models, whatever else the config says; the newer layout states its own number."""
     if config.find("new_decoder_architecture", default=False):
         return int(config.count("num_kv_heads", "n_head_kv"))
-    return 1 if config.find("multi_query", default=True) else int(config.find("num_kv_heads", "n_head_kv", default=1))
+    if config.find("multi_query", default=True):
+        return 1
+    return int(config.find("num_kv_heads", "n_head_kv", default=config.heads))
 
 
 def _regrouped(names: Names, name: str, tensor: SourceTensor, runs: list[tuple[int, int]]) -> Output:

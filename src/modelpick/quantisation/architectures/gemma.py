@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from modelpick.errors import NotFoundError
-from modelpick.quantisation.architectures.base import Architecture, Names, rope_parameters
+from modelpick.quantisation.architectures.base import Architecture, Names, common_parameters
 from modelpick.quantisation.architectures.config import Config
 from modelpick.quantisation.interface import SourceTensor
 from modelpick.quantisation.layout import Output, whole
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class Gemma(Architecture):
     """Gemma 1. The output matrix is the embedding, whatever the files hold."""
 
-    hf_names = ("GemmaForCausalLM",)
+    hf_names: tuple[str, ...] = ("GemmaForCausalLM",)
     gguf_name = "gemma"
     rope_types = frozenset({"default"})
     activations = frozenset({"gelu_pytorch_tanh", "gelu"})
@@ -49,7 +50,7 @@ class Gemma(Architecture):
 class Gemma2(Gemma):
     """Gemma 2: soft caps and a sliding window in every second layer."""
 
-    hf_names = ("Gemma2ForCausalLM",)
+    hf_names: tuple[str, ...] = ("Gemma2ForCausalLM",)
     gguf_name = "gemma2"
 
     def parameters(self, config: Config, writer: GGUFWriter) -> None:
@@ -63,9 +64,19 @@ class Gemma2(Gemma):
 class Gemma3(Gemma):
     """Gemma 3: two rope bases, five sliding layers to one full; the text part of the multimodal ones."""
 
-    hf_names = ("Gemma3ForCausalLM", "Gemma3ForConditionalGeneration")
+    hf_names: tuple[str, ...] = ("Gemma3ForCausalLM", "Gemma3ForConditionalGeneration")
     gguf_name = "gemma3"
     rope_types = frozenset({"default", "linear"})
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "num_attention_heads": 8,
+        "num_key_value_heads": 4,
+        "head_dim": 256,
+        "max_position_embeddings": 131072,
+        "rms_norm_eps": 1e-6,
+        "rope_theta": 1_000_000.0,
+        "rope_local_base_freq": 10_000.0,
+        "hidden_activation": "gelu_pytorch_tanh",
+    }
 
     def check(self, config: Config) -> None:
         """Refuse another pattern of sliding layers than the one llama.cpp has built in."""
@@ -78,20 +89,8 @@ class Gemma3(Gemma):
             raise NotFoundError("llama.cpp runs Gemma 3 without a cap on attention, this one has one")
 
     def parameters(self, config: Config, writer: GGUFWriter) -> None:
-        """The usual keys; what Gemma's config leaves out has the published default."""
-        rope_parameters(config, writer)
-        size = config.find("head_dim", default=256)
-        writer.add_block_count(config.layers)
-        writer.add_context_length(config.find("max_position_embeddings", default=131072))
-        writer.add_embedding_length(config.count("hidden_size"))
-        writer.add_feed_forward_length(config.count("intermediate_size"))
-        writer.add_head_count(config.find("num_attention_heads", default=8))
-        writer.add_head_count_kv(config.find("num_key_value_heads", default=4))
-        writer.add_layer_norm_rms_eps(config.find("rms_norm_eps", default=1e-6))
-        writer.add_key_length(size)
-        writer.add_value_length(size)
-        if config.full_rope.get("rope_theta") is None:
-            writer.add_rope_freq_base(1_000_000.0)
+        """The usual keys, and the window unless every layer is full."""
+        common_parameters(config, writer)
         if cap := config.find("final_logit_softcapping"):
             writer.add_final_logit_softcapping(cap)
         if config.find("sliding_window_pattern", default=6) != 1:

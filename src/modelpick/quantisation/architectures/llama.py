@@ -21,7 +21,7 @@ _KEY = ("k_proj.weight", "k_proj.bias")
 class Llama(Architecture):
     """ggml's rope works on neighbouring pairs, the published one on halves: query and key rows are interleaved."""
 
-    hf_names = ("LlamaForCausalLM", "LLaMAForCausalLM", "MistralForCausalLM", "MixtralForCausalLM")
+    hf_names: tuple[str, ...] = ("LlamaForCausalLM", "LLaMAForCausalLM", "MistralForCausalLM", "MixtralForCausalLM")
     gguf_name = "llama"
     rope_types = frozenset({"default", "linear", "yarn", "llama3"})
 
@@ -52,7 +52,7 @@ class Llama(Architecture):
 class Granite(Llama):
     """IBM Granite: Llama with multipliers."""
 
-    hf_names = ("GraniteForCausalLM",)
+    hf_names: tuple[str, ...] = ("GraniteForCausalLM",)
     gguf_name = "granite"
 
     def parameters(self, config: Config, writer: GGUFWriter) -> None:
@@ -72,7 +72,7 @@ class Granite(Llama):
 class SmolLM3(Llama):
     """SmolLM 3: Llama whose every fourth layer has no rope, a pattern that llama.cpp has built in."""
 
-    hf_names = ("SmolLM3ForCausalLM",)
+    hf_names: tuple[str, ...] = ("SmolLM3ForCausalLM",)
     gguf_name = "smollm3"
 
     def check(self, config: Config) -> None:
@@ -91,7 +91,7 @@ def head_size(config: Config) -> int:
 
 
 def llama3_factors(rope: Any, size: int) -> list[float]:
-    """The divisors of the rope frequencies, in float32 as the official converter computes them."""
+    """The divisors of the rope frequencies, in float32, step by step as the official converter computes them."""
     import numpy as np
 
     base, factor = float(rope.get("rope_theta", 10000.0)), float(rope.get("factor", 8.0))
@@ -99,16 +99,18 @@ def llama3_factors(rope: Any, size: int) -> list[float]:
     context = float(rope.get("original_max_position_embeddings", 8192))
     if high == low:
         raise IntegrityError("config.json: low_freq_factor and high_freq_factor are equal")
-    exponents = np.arange(0, size, 2, dtype=np.float32) / np.float32(size)
-    frequencies = np.float32(1.0) / np.float32(base) ** exponents
+    single = np.float32
+    exponents = np.arange(0, size, 2, dtype=single) / single(size)
+    frequencies = single(1) / (base ** exponents.astype(np.float64)).astype(single)
     factors = []
     for frequency in frequencies:
-        wave = np.float32(2 * math.pi) / frequency
+        # PyTorch divides a number by a tensor as reciprocal times number; the last bit depends on it.
+        wave = (single(1) / frequency) * single(2 * math.pi)
         if wave < context / high:
             factors.append(1.0)
         elif wave > context / low:
             factors.append(factor)
         else:
-            smooth = (np.float32(context) / wave - np.float32(low)) / np.float32(high - low)
-            factors.append(float(1 / ((1 - smooth) / np.float32(factor) + smooth)))
+            smooth = ((single(1) / wave) * single(context) - single(low)) / single(high - low)
+            factors.append(float(single(1) / ((single(1) - smooth) / single(factor) + smooth)))
     return factors

@@ -34,15 +34,16 @@ def supported() -> list[str]:
     return [name for architecture in ARCHITECTURES for name in architecture.hf_names]
 
 
-def find(config: Config) -> Architecture:
-    """The class for this config.
+def find(config: Config) -> tuple[Architecture, Config]:
+    """The class for this config, and the config with what it leaves out.
 
     :raises NotFoundError: for an architecture that is not converted here, with the list of those that are.
     """
     for architecture in ARCHITECTURES:
         if config.architecture in architecture.hf_names:
-            architecture.check(config)
-            return architecture
+            completed = config.completed(architecture.defaults)
+            architecture.check(completed)
+            return architecture, completed
     raise NotFoundError(
         f"architecture {config.architecture} is not converted here; these are: {', '.join(supported())}",
         hint="modelpick quantise --converter PATH/convert_hf_to_gguf.py SOURCE   (llama.cpp's own converter)",

@@ -139,7 +139,9 @@ def _check_normalizer(normalizer: Any) -> tuple[str, ...]:
     kinds = [str(step.get("type")) for step in steps]
     strange = [kind for kind in kinds if kind not in _HARMLESS_NORMALIZERS]
     if strange:
-        raise NotFoundError(f"the tokenizer normalises text ({', '.join(strange)}), which llama.cpp does not do for BPE")
+        raise NotFoundError(
+            f"the tokenizer normalises text ({', '.join(strange)}), which llama.cpp does not do for BPE"
+        )
     if kinds:
         return ("the tokenizer composes characters (NFC) first; llama.cpp expects text that is composed already",)
     return ()

@@ -81,9 +81,7 @@ class _Filling:
         self.tokens[number], self.scores[number], self.kinds[number] = text, score, kind
 
     def finished(self, space_prefix: bool | None) -> Vocabulary:
-        return Vocabulary(
-            "llama", "default", self.tokens, self.kinds, scores=self.scores, space_prefix=space_prefix
-        )
+        return Vocabulary("llama", "default", self.tokens, self.kinds, scores=self.scores, space_prefix=space_prefix)
 
 
 def _put_added(vocabulary: _Filling, folder: Path, tokenizer: Any, unknown: str | None = None) -> None:
@@ -100,9 +98,7 @@ def _put_added(vocabulary: _Filling, folder: Path, tokenizer: Any, unknown: str 
             continue
         control = special or looks_special(text)
         kind = CONTROL if control else USER_DEFINED
-        vocabulary.put(
-            number, (text if control else text.replace(SPACE, " ")).encode(), _ADDED_SCORE, kind
-        )
+        vocabulary.put(number, (text if control else text.replace(SPACE, " ")).encode(), _ADDED_SCORE, kind)
 
 
 def _merge_ranks(merges: list[Any]) -> dict[str, int]:

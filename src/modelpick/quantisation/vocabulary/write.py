@@ -25,7 +25,8 @@ def read(folder: Path, vocabulary_size: int) -> Vocabulary:
             return sentencepiece.read_model(folder, tokenizer, vocabulary_size)
         if not tokenizer:
             raise NotFoundError(
-                f"no tokenizer in {folder}", hint="put the published tokenizer.json or tokenizer.model beside the weights"
+                f"no tokenizer in {folder}",
+                hint="put the published tokenizer.json or tokenizer.model beside the weights",
             )
         if sentencepiece.is_sentencepiece(tokenizer):
             return sentencepiece.read_json_vocabulary(folder, tokenizer, vocabulary_size)

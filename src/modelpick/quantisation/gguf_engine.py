@@ -1,0 +1,120 @@
+"""The engine for GGUF files: plan, stream, verify, name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from struct import unpack_from
+
+from modelpick.errors import ModelpickError, NetworkError, UsageError
+from modelpick.quantisation import ggml_bridge, stream
+from modelpick.quantisation.interface import Progress, Quantised, Recipe
+from modelpick.quantisation.partfile import JOURNAL_BYTES, PartFile
+from modelpick.quantisation.prepare import Prepared, prepare
+from modelpick.quantisation.verify import verify
+
+
+class GgufEngine:
+    """One pass from safetensors, or from a GGUF file of higher precision, to a quantised GGUF file."""
+
+    name = "gguf"
+
+    def available(self) -> str | None:
+        """None when NumPy, gguf and a carrier of the kernels are installed, else the command that installs them."""
+        from importlib.util import find_spec
+
+        missing = [package for package in ("numpy", "gguf") if find_spec(package) is None]
+        return ggml_bridge.INSTALL if missing or not ggml_bridge.available() else None
+
+    def quantise(self, source: Path, target: Path, recipe: Recipe, progress: Progress) -> Quantised:
+        """Write ``target``; nothing stands under that name unless it was verified.
+
+        :raises UsageError: when the target exists, or is the source.
+        """
+        check_target(source, target, overwrite=recipe.overwrite)
+        return self.write(self.plan(source, recipe), target, recipe, progress)
+
+    def plan(self, source: Path, recipe: Recipe) -> Prepared:
+        """What would be written; nothing is."""
+        install = self.available()
+        if install:
+            raise ModelpickError("the packages that quantise are not installed", hint=install)
+        return prepare(source, recipe, ggml_bridge.load())
+
+    def write(
+        self,
+        prepared: Prepared,
+        target: Path,
+        recipe: Recipe,
+        progress: Progress,
+        *,
+        finish: Callable[[], None] | None = None,
+        journal_bytes: int = JOURNAL_BYTES,
+    ) -> Quantised:
+        """Write what was planned. ``finish`` is called before the file gets its name, and may still refuse."""
+        kernels = ggml_bridge.load()
+        try:
+            part = PartFile(target, prepared.frame, prepared.fingerprint, journal_bytes=journal_bytes)
+        except BaseException:
+            prepared.source.close()
+            raise
+        try:
+            resumed = len(part.done)
+            stream.run(
+                stream.Task(
+                    prepared.outputs,
+                    {placed.plan.name: placed for placed in prepared.frame.tensors},
+                    kernels,
+                    max(recipe.threads, 1),
+                    prepared.scales,
+                    prepared.weights,
+                    through_bf16=not recipe.exact_source,
+                    done=part.done,
+                ),
+                prepared.source,
+                part,
+                progress,
+            )
+            if finish is not None:
+                finish()
+            keys = unpack_from("<Q", prepared.frame.header, 16)[0]
+            part.commit(lambda path: verify(path, prepared.frame, keys), overwrite=recipe.overwrite)
+        except NetworkError:
+            part.keep()
+            raise
+        except BaseException:
+            part.discard()
+            raise
+        finally:
+            prepared.source.close()
+        notes = prepared.notes
+        if resumed:
+            notes = (*notes, f"{resumed} tensors were taken over from an interrupted run")
+        return Quantised(
+            target, prepared.frame.size, prepared.plans, f"ggml ({kernels.carrier})", kernels.version, notes
+        )
+
+
+def check_target(source: Path, target: Path, *, overwrite: bool) -> None:
+    """Refuse a target that is the source or inside it as one of its files, exists, or has no folder.
+
+    llama.cpp destroys the input when both are one file.
+    """
+    if (
+        target.exists()
+        and source.exists()
+        and (
+            source.samefile(target)
+            or (source.is_dir() and any(path.samefile(target) for path in source.iterdir() if path.is_file()))
+        )
+    ):
+        raise UsageError(f"{target} is the source itself", hint="choose another file with --out")
+    if target.is_dir():
+        raise UsageError(f"{target} is a folder", hint=f"--out {target / 'model.gguf'}")
+    if target.exists() and not overwrite:
+        raise UsageError(f"{target} exists", hint="--force overwrites it")
+    if not target.parent.is_dir():
+        raise UsageError(f"there is no folder {target.parent}", hint=f"mkdir -p {target.parent}")
+    if not os.access(target.parent, os.W_OK):
+        raise UsageError(f"{target.parent} is not writable", hint="choose another folder with --out")
