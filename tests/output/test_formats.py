@@ -119,3 +119,15 @@ def test_a_document_without_results_is_one_row() -> None:
         "slug": "x",
         "notes": [],
     }
+
+
+def test_pairs_and_ranges_read_as_one_figure() -> None:
+    columns = [Column("m", "M", kind="part"), Column("s", "S", kind="rates"), Column("q", "Q", kind="interval")]
+    row = {
+        "m": [4.5 * 2**30, 24 * 2**30],
+        "s": {"low": 4.96, "likely": 7, "high": 11},
+        "q": {"low": 1, "likely": 2, "high": 3},
+    }
+    text = render(Document("modelpick.x/1", {}, (Grid(columns, [row]),)), "table", PIPED)
+    assert "4.5 / 24.0 GiB" in text and "5.0-11" in text and "2 (1-3)" in text
+    assert "-" in render(Document("modelpick.x/1", {}, (Grid(columns, [{"m": None}]),)), "table", PIPED)

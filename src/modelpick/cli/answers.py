@@ -15,10 +15,10 @@ COLUMNS = (
     Column("model", "Model"),
     Column("params_total", "Params", right=True),
     Column("quantisation", "Quant"),
-    Column("memory", "Needs / has", right=True),
+    Column("memory", "Needs / has", kind="part", right=True),
     Column("placement", "Placement"),
-    Column("speed", "Tokens/s", right=True),
-    Column("quality", "Quality", right=True),
+    Column("speed", "Tokens/s", kind="rates", right=True),
+    Column("quality", "Quality", kind="interval", right=True),
     Column("license", "Licence"),
     Column("commercial_use", "Commercial", kind="verdict"),
 )

@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 Row = Mapping[str, Any]
-Kind = Literal["auto", "text", "bytes", "count", "rate", "percent", "verdict", "yesno", "date", "raw"]
+Kind = Literal[
+    "auto", "text", "bytes", "count", "rate", "percent", "verdict", "yesno", "date", "raw", "part", "rates", "interval"
+]
+"""``part``: bytes of bytes, as a pair; ``rates``: a range per second; ``interval``: a figure with its bounds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,12 @@ def show(value: Any, kind: Kind = "auto", key: str = "") -> str:
             return _VERDICTS.get(str(value), clean(str(value)))
         case "yesno":
             return "yes" if value else "no"
+        case "part":
+            return _part(value[0], value[1])
+        case "rates":
+            return f"{format_rate(value['low'])}-{format_rate(value['high'])}"
+        case "interval":
+            return f"{value['likely']:.0f} ({value['low']:.0f}-{value['high']:.0f})"
         case _:
             return _plain(value)
 
@@ -55,6 +61,14 @@ def _kind_of(value: Any, key: str) -> Kind:
     if key == "commercial_use":
         return "verdict"
     return "text"
+
+
+def _part(needed: float, available: float) -> str:
+    """Two sizes in the larger one's unit, ``4.6 / 23.4 GiB``."""
+    whole = format_bytes(max(needed, available))
+    unit = whole.split()[1]
+    scale = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}[unit]
+    return f"{needed / scale:.1f} / {available / scale:.1f} {unit}"
 
 
 def _plain(value: Any) -> str:

@@ -73,3 +73,8 @@ def quality_loss(quantisation: str | None, params: int | None) -> float | None:
         return None
     scale: float = ((params or _REFERENCE) / _REFERENCE) ** _POWER
     return loss * scale * _POINTS_PER_LOGIT
+
+
+def known_quantisations() -> tuple[str, ...]:
+    """Every quantisation whose cost is known, by name."""
+    return (*_LOSS, *sorted(_NATIVE))
