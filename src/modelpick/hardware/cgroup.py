@@ -67,11 +67,12 @@ def _own_groups(probe: Probe) -> dict[str, str]:
 
 def _mounts(probe: Probe) -> Iterator[tuple[int, frozenset[str], str, str]]:
     """Version, controllers, the path in the hierarchy that is mounted, and where."""
-    for line in (probe.read("/proc/self/mountinfo", "cgroup") or "").splitlines():
+    for line in (probe.read_bytes("/proc/self/mountinfo") or b"").decode("utf-8", "replace").splitlines():
         before, separator, after = line.partition(" - ")
         kind = after.split(" ", 1)[0]
         if not separator or kind not in ("cgroup", "cgroup2"):
             continue
+        probe.reading("cgroup", "/proc/self/mountinfo", line, f"a mount of {kind}")
         fields = before.split(" ")
         options = after.rsplit(" ", 1)[-1].split(",")
         yield (2 if kind == "cgroup2" else 1), frozenset(options), fields[3], fields[4]

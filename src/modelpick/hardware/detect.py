@@ -78,7 +78,7 @@ def _with_devices(
 ) -> Hardware:
     found_on_bus = pci.accelerators(probe)
     present = vendors(probe, found_on_bus)
-    around = Surroundings(probe, found_on_bus, machine.host, machine.cpu.physical_cores, _lookup(catalogue))
+    around = Surroundings(probe, found_on_bus, machine.host, machine.cpu.physical_cores, _lookup(catalogue, probe))
     findings = []
     for detector in detectors:
         if detector.vendors & present:
@@ -138,7 +138,9 @@ def guarded(detector: Detector, around: Surroundings) -> Finding:
     return judged(finding, around.probe, detector.name)
 
 
-def _lookup(catalogue: Catalogue | None) -> Callable[[str, int | None, str | None], AcceleratorSpec | None]:
+def _lookup(
+    catalogue: Catalogue | None, probe: Probe
+) -> Callable[[str, int | None, str | None], AcceleratorSpec | None]:
     """Reads the table on the first question, so that a machine without GPU never reads it."""
     table: list[tuple[AcceleratorSpec, ...]] = []
 
@@ -149,7 +151,11 @@ def _lookup(catalogue: Catalogue | None) -> Callable[[str, int | None, str | Non
         if catalogue is None:
             return None
         if not table:
-            table.append(catalogue.accelerators())
+            try:
+                table.append(catalogue.accelerators())
+            except Exception as error:  # without the table a GPU still has its name and memory
+                probe.note("registry", f"the table of accelerators cannot be read: {error}", warning=True)
+                table.append(())
         spec = find_reported(name, memory_bytes, table[0], gfx)
         return None if spec is None else inside_of(spec, table[0])
 

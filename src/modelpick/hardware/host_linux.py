@@ -86,7 +86,7 @@ def board(probe: Probe) -> str | None:
 
 
 def virtual_machine(probe: Probe) -> str | None:
-    """The hypervisor's name, ``unknown`` where only the processor's flag tells of one, or None."""
+    """The hypervisor's name, ``unnamed`` where only the processor's flag tells of one, or None."""
     vendor = probe.read("/sys/class/dmi/id/sys_vendor", "os") or ""
     product = probe.read("/sys/class/dmi/id/product_name", "os") or ""
     known = (
@@ -100,7 +100,7 @@ def virtual_machine(probe: Probe) -> str | None:
     if "Amazon EC2" in vendor and ".metal" not in product:
         return "amazon"
     if "hypervisor" in _first_processor(probe).get("flags", "").split():
-        return probe.read("/sys/hypervisor/type", "os") or "unknown"
+        return probe.read("/sys/hypervisor/type", "os") or "unnamed"
     return None
 
 
@@ -145,8 +145,10 @@ def _topology(probe: Probe, info: dict[str, str], logical: int | None) -> tuple[
 
 
 def _status(probe: Probe) -> dict[str, str]:
-    lines = (probe.read("/proc/self/status", "cpu") or "").splitlines()
-    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    lines = (probe.read_bytes("/proc/self/status") or b"").decode("utf-8", "replace").splitlines()
+    fields = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    probe.reading("cpu", "/proc/self/status", fields.get("Cpus_allowed_list"), "processors this process may use")
+    return fields
 
 
 def _meminfo(probe: Probe) -> dict[str, int]:

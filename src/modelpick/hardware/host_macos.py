@@ -34,7 +34,7 @@ def read(probe: Probe) -> tuple[Cpu, MemoryPool, System]:
     system = System(
         os="macos",
         os_version=f"macOS {version}" if version else None,
-        virtual_machine="unknown" if sysctl_number(probe, "kern.hv_vmm_present") == 1 else None,
+        virtual_machine="unnamed" if sysctl_number(probe, "kern.hv_vmm_present") == 1 else None,
         swap_total_bytes=_swap(sysctl(probe, "vm.swapusage")),
         physical_memory_bytes=total,
     )
