@@ -10,8 +10,8 @@ import sqlite3
 import stat
 
 from modelpick.errors import AccessError, IntegrityError, ModelpickError, NotFoundError, UsageError
-from modelpick.registry.migrations import SCHEMA_VERSION, migrate
 from modelpick.registry.names import readonly_uri
+from modelpick.registry.version import SCHEMA_VERSION
 
 APPLICATION_ID = 0x6D70636B
 _MAGIC = b"SQLite format 3\x00"
@@ -92,6 +92,8 @@ def _number(header: bytes, offset: int) -> int:
 
 
 def _brought_up(connection: sqlite3.Connection) -> sqlite3.Connection:
+    from modelpick.registry.migrations import migrate
+
     copy = sqlite3.connect(":memory:", isolation_level=None)
     connection.backup(copy)
     connection.close()

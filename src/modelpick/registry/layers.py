@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from modelpick.registry.files import damaged, open_registry
 from modelpick.registry.locations import VARIABLE, bundled_path, user_path
-from modelpick.registry.migrations import SCHEMA_VERSION
+from modelpick.registry.version import SCHEMA_VERSION
 
 
 class Layer:

@@ -63,8 +63,6 @@ def add_shelf(connection: sqlite3.Connection) -> None:
 MIGRATIONS: tuple[Migration, ...] = (add_name_parts, add_shelf)
 """The step at place n leads from schema version n + 1 to n + 2."""
 
-SCHEMA_VERSION = len(MIGRATIONS) + 1
-
 
 def migrate(connection: sqlite3.Connection, steps: Sequence[Migration] = MIGRATIONS) -> None:
     """Bring the schema up to date, step by step; a step that fails leaves the file at the step before.

@@ -11,8 +11,8 @@ from modelpick.registry.columns import columns_of, from_row
 from modelpick.registry.files import damaged
 from modelpick.registry.interface import Model, ModelFacts, ModelForms, RegistryInfo
 from modelpick.registry.layers import Layer, Layers
-from modelpick.registry.migrations import SCHEMA_VERSION
 from modelpick.registry.names import normal_form
+from modelpick.registry.version import SCHEMA_VERSION
 
 T = TypeVar("T")
 

@@ -13,9 +13,9 @@ from typing import Any
 from sqlmodel import Session, SQLModel, create_engine, insert
 
 from modelpick.errors import AccessError, IntegrityError
-from modelpick.registry.migrations import SCHEMA_VERSION
 from modelpick.registry.schema import APPLICATION_ID, TABLES
 from modelpick.registry.shelving import RECOUNT
+from modelpick.registry.version import SCHEMA_VERSION
 
 _SUFFIX = ".part"
 

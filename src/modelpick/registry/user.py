@@ -12,7 +12,7 @@ from sqlmodel import Session, SQLModel, col, delete
 
 from modelpick.errors import NotFoundError, UsageError
 from modelpick.registry.build import put_models
-from modelpick.registry.draft import Draft, check_licenses, no_judge
+from modelpick.registry.draft import Draft, check_licenses, no_fit, no_judge
 from modelpick.registry.files import check_file, damaged
 from modelpick.registry.interface import Judge
 from modelpick.registry.layers import Layer
@@ -20,6 +20,7 @@ from modelpick.registry.locations import bundled_path
 from modelpick.registry.migrations import migrate
 from modelpick.registry.reader import Registry
 from modelpick.registry.schema import TABLES, ModelTable
+from modelpick.registry.shelving import RECOUNT
 from modelpick.registry.sources import Entry, read_models
 from modelpick.registry.store import create_tables, not_writable, replacing, session_on, sweep
 
@@ -50,6 +51,7 @@ def add(path: Path, file: Path, *, replace: bool = False, judge: Judge = no_judg
                 hint="give it another slug, or put yours in its place: --replace",
             )
         draft.decide(judge)
+        draft.fit(no_fit)  # a few models make no scale of their own
         with _changed(path) as session:
             _delete(session, [entry.text.slug for entry, origin in taken if origin == "user"])
             put_models(session, draft.rows.values())
@@ -113,6 +115,9 @@ def _changed(path: Path) -> Iterator[Session]:
             create_tables(part)
         with session_on(part) as session:
             yield session
+            session.flush()
+            for statement in RECOUNT:
+                session.connection().exec_driver_sql(statement)
 
 
 def _make_ready(part: Path, path: Path) -> None:
