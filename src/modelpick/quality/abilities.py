@@ -21,10 +21,10 @@ _MEMBERS: dict[Family, Callable[[Profile], bool]] = {
     "speech": lambda p: p.modality == "speech-to-text",
     "image": lambda p: p.modality == "text-to-image",
 }
-_Z80 = 1.2816
+Z80 = 1.2816
 # The fit's own spread leaves out what it cannot see (the choice of benchmarks, extrapolation in time): with each
 # source held out in turn, 80 % intervals held 74 %; stretched by this factor they hold 80 to 85 %.
-_WIDEN = 1.7
+STRETCH = 1.7
 
 
 def abilities(profiles: Sequence[Profile], scores: Iterable[Score]) -> list[Ability]:
@@ -57,6 +57,11 @@ def fit_family(
     else:
         features = {p.model: features_of(p) for p in members}
     return fit(own, features, {p.model: (p.family, p.developer) for p in members})
+
+
+def family_members(family: Family) -> Callable[[Profile], bool]:
+    """Which models belong to a family."""
+    return _MEMBERS[family]
 
 
 def years(released: str | None) -> float | None:
@@ -115,7 +120,7 @@ def _described(family: Family, members: Sequence[Profile], own: Sequence[Observa
     found = []
     for profile in members:
         mine = by_model.get(profile.model, [])
-        half = _Z80 * math.sqrt(factor.variance[profile.model]) * _WIDEN
+        half = Z80 * math.sqrt(factor.variance[profile.model]) * STRETCH
         mean = factor.mean[profile.model]
         low, value, high = (round(50 + 10 * place, 1) for place in (mean - half, mean, mean + half))
         found.append(Ability(profile.model, family, value, low, high, _basis(mine), len(mine)))
