@@ -161,7 +161,7 @@ def _obligations(entry: Terms) -> tuple[Obligation, ...]:
     said = {condition.kind for condition in conditions}
     if entry.outputs_may_train_other_models == "no" and "no-output-training" not in said:
         conditions.append(Condition("no-output-training", "Outputs may not be used to train other models."))
-    if entry.derivative_rule == "no-derivatives":
+    if entry.derivative_rule == "no-derivatives" and entry.commercial_use != "unknown":
         conditions.append(Condition("no-derivatives", "Changed copies may not be passed on."))
     return tuple(Obligation(entry.key, replace(condition)) for condition in conditions)
 

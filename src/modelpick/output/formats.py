@@ -34,5 +34,10 @@ def _format(name: str) -> Format:
             from modelpick.output.table import as_table
 
             return as_table
+        case "sarif":
+            # Only `license check` offers it: it is a form for findings, and no other answer is one.
+            from modelpick.output.sarif import as_sarif
+
+            return as_sarif
         case _:
             raise ValueError(name)

@@ -1,0 +1,1 @@
+"""``modelpick license``: one file per sub-command."""

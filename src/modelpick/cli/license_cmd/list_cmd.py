@@ -1,0 +1,80 @@
+"""``modelpick license list``: the catalogue of terms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from modelpick.cli.emit import emit
+from modelpick.cli.options import OutputOptions, output_options, registry_option
+from modelpick.output.interface import Column, Document, Grid
+
+_FAMILIES = (
+    "permissive",
+    "weak-copyleft",
+    "copyleft",
+    "open-rail",
+    "community",
+    "non-commercial",
+    "research-only",
+    "proprietary",
+)
+_COLUMNS = (
+    Column("key", "Licence"),
+    Column("name", "Name"),
+    Column("family", "Family"),
+    Column("commercial_use", "Commercial use", kind="verdict"),
+    Column("osi_approved", "OSI", kind="yesno"),
+    Column("model_count", "Models", right=True),
+)
+
+
+@click.command(
+    "list",
+    epilog="""\b
+Examples:
+  modelpick license list
+  modelpick license list --family community --commercial conditional
+  modelpick license list --fields key,spdx,source_url --format csv""",
+)
+@click.option("--family", "families", multiple=True, type=click.Choice(_FAMILIES), help="Only these families.")
+@click.option(
+    "--commercial",
+    "uses",
+    multiple=True,
+    type=click.Choice(("yes", "conditional", "no", "unknown")),
+    help="Only licences with this answer on commercial use.",
+)
+@registry_option
+@output_options
+def command(families: tuple[str, ...], uses: tuple[str, ...], registry: Path | None, output: OutputOptions) -> None:
+    """List the licences of the catalogue.
+
+    Models are those of the registry that a licence binds by their lineage. This is not legal advice.
+    """
+    from modelpick.cli.license_cmd.show import terms_data
+    from modelpick.cli.license_cmd.subjects import NOT_ADVICE
+    from modelpick.cli.license_cmd.under import models_under
+    from modelpick.licensing.rows import terms_of
+    from modelpick.registry.reader import Registry
+
+    with Registry.open(registry) as opened:
+        terms = terms_of(opened.licenses(), opened.license_conditions())
+        models = models_under(opened)
+        edition = opened.edition()
+    rows = [
+        {**terms_data(entry), "model_count": len(models.get(entry.key, ()))}
+        for entry in sorted(terms, key=lambda entry: entry.key)
+        if (not families or entry.family in families) and (not uses or entry.commercial_use in uses)
+    ]
+    emit(
+        Document(
+            "modelpick.license-list/1",
+            {"registry": edition, "count": len(rows), "results": rows},
+            blocks=(Grid(_COLUMNS, rows, main=True),),
+            notes=(NOT_ADVICE,),
+            hints=(f"modelpick license show {rows[0]['key']}",) if rows else (),
+        ),
+        output,
+    )
