@@ -95,6 +95,8 @@ def judge_policy(
 
 
 def _refusal(verdict: Verdict, use: CommercialUse, clause: str, policy: Policy) -> str | None:
+    if use not in policy.commercial:
+        return clause
     for key in verdict.binding_licenses:
         if key in policy.deny.licenses:
             return f"The policy denies {key}."
@@ -111,8 +113,6 @@ def _refusal(verdict: Verdict, use: CommercialUse, clause: str, policy: Policy) 
         return f"The verdict is of {verdict.confidence} confidence; the policy wants {policy.minimum_confidence}."
     if policy.clean and verdict.status in ("contradictory", "conflict"):
         return f"What is declared is {verdict.status}: {verdict.reason}"
-    if use not in policy.commercial:
-        return clause
     return None
 
 
