@@ -58,7 +58,7 @@ def load() -> tuple[list[Profile], list[Score]]:
         )
     import json
 
-    profiles = [Profile(*row[:-1], tuple(json.loads(row[-1]))) for row in rows]
+    profiles = [Profile(*(*row[:-1], tuple(json.loads(row[-1])))) for row in rows]
     return with_inherited_tokens(profiles, bases), [Score(*row) for row in scores]
 
 

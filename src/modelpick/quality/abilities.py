@@ -52,11 +52,24 @@ def fit_family(
     own = [one for one in seen if one.model in names and family in families_of(one.metric)]
     if len({one.model for one in own}) < _FEWEST:
         return None
-    if general is not None and family in ("code", "reasoning", "vision"):
+    guided = general is not None and family in ("code", "reasoning", "vision")
+    if general is not None and guided:
         features = {p.model: _guided(p, general) for p in members}
     else:
         features = {p.model: features_of(p) for p in members}
-    return fit(own, features, {p.model: (p.family, p.developer) for p in members})
+    factor = fit(own, features, {p.model: (p.family, p.developer) for p in members})
+    return _with_doubt_of(general, factor) if general is not None and guided else factor
+
+
+def _with_doubt_of(general: Factor, factor: Factor) -> Factor:
+    """The general ability guides the others, and is itself not certain: its variance counts as far as it guides."""
+    from dataclasses import replace
+
+    variance = {}
+    for model, own in factor.variance.items():
+        guided = factor.weights[1] * own / factor.own
+        variance[model] = own + guided * guided * general.variance.get(model, 0.0)
+    return replace(factor, variance=variance)
 
 
 def family_members(family: Family) -> Callable[[Profile], bool]:

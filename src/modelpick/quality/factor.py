@@ -34,11 +34,16 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """The fitted abilities (mean and variance by model, standardised) and the link of each metric."""
+    """The fitted abilities (mean and variance by model, standardised) and the link of each metric.
+
+    ``own`` is the variance that features and kin leave unexplained; ``weights`` those of the features.
+    """
 
     mean: dict[str, float]
     variance: dict[str, float]
     links: dict[str, Link]
+    own: float
+    weights: tuple[float, ...]
 
 
 @dataclass(slots=True)
@@ -50,6 +55,7 @@ class _State:
     kin: tuple[dict[str, float], dict[str, float]]
     robust: dict[tuple[str, str], float]
     links: dict[str, Link]
+    weights: tuple[float, ...] = ()
 
 
 def fit(
@@ -78,7 +84,7 @@ def fit(
             _update(model, by_model.get(model, ()), state, robust=step > 3)
         _predict(scored, features, kin, state)
         _standardise(scored, state)
-    return Factor(state.mean, state.variance, state.links)
+    return Factor(state.mean, state.variance, state.links, state.own, state.weights)
 
 
 def _discounted(observations: Sequence[Observation]) -> list[float]:
@@ -141,6 +147,7 @@ def _predict(
 
     target = {model: state.mean[model] - kinship(model) for model in scored}
     weights = ridge([features[model] for model in scored], [target[model] for model in scored], _RIDGE)
+    state.weights = tuple(weights)
     expected = {model: sum(a * b for a, b in zip(row, weights, strict=True)) for model, row in features.items()}
     rest = {model: state.mean[model] - expected[model] for model in scored}
     by_developer = {m: rest[m] - families.get(kin[m][0], 0.0) for m in scored}
@@ -183,6 +190,7 @@ def _standardise(scored: Sequence[str], state: _State) -> None:
         state.prior[model] = (state.prior[model] - mean) / deviation
         state.variance[model] /= deviation**2
     state.own /= deviation**2
+    state.weights = tuple(weight / deviation for weight in state.weights)
     for group in state.kin:
         for name in group:
             group[name] /= deviation
