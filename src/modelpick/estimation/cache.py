@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelpick.estimation.interface import Recurrence, Settings, Shape
+from modelpick.estimation.memo import remembered
 from modelpick.estimation.tensors import head_dim_of, kv_heads_of, value_dim_of
 from modelpick.formats.ggml import TYPES, padded
 
@@ -65,7 +66,41 @@ def layer_cache_bytes(shape: Shape, settings: Settings) -> list[int]:
     """The key-value cache of each layer."""
     cells = cells_of(shape, settings)
     sizes = {"full": cells.full * cells.streams, "sliding": cells.sliding * cells.streams, "none": 0}
-    return [layer_row_bytes(shape, settings, layer) * sizes[kind] for layer, kind in enumerate(shape.attention)]
+    rows = _rows(shape, settings).each
+    return [row * sizes[kind] for row, kind in zip(rows, shape.attention, strict=True)]
+
+
+def cache_bytes(shape: Shape, settings: Settings) -> int:
+    """The key-value cache of all layers."""
+    cells, rows = cells_of(shape, settings), _rows(shape, settings)
+    return (rows.full * cells.full + rows.sliding * cells.sliding) * cells.streams
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    each: tuple[int, ...]
+    full: int
+    sliding: int
+
+
+def _rows(shape: Shape, settings: Settings) -> _Rows:
+    key = (settings.cache_type_k, settings.cache_type_v)
+    return remembered("rows", shape, key, lambda: _sum_rows(shape, settings))
+
+
+def _sum_rows(shape: Shape, settings: Settings) -> _Rows:
+    each = tuple(layer_row_bytes(shape, settings, layer) for layer in range(shape.layers))
+    pairs = list(zip(each, shape.attention, strict=True))
+    return _Rows(
+        each,
+        sum(row for row, kind in pairs if kind == "full"),
+        sum(row for row, kind in pairs if kind == "sliding"),
+    )
+
+
+def state_bytes(shape: Shape, settings: Settings) -> int:
+    """The recurrent state of all layers."""
+    return sum(shape.recurrent) * state_bytes_per_layer(shape, settings) if shape.recurrent else 0
 
 
 def state_elements(recurrence: Recurrence, hidden: int) -> int:

@@ -18,7 +18,7 @@ _USUAL_BITS = {
     "IQ3_S": 3.58, "IQ3_M": 3.7, "MXFP4_MOE": 4.4, "TQ1_0": 2.0, "TQ2_0": 2.3, "Q1_0": 1.5, "Q2_0": 2.6,
 }  # fmt: skip
 _LINEAR = re.compile(r"(attn_|ffn_|ssm_(in|out|x|ba)|shortconv\.(in|out)_proj|cross_attn_).*weight$")
-_KEPT = ("norm", "gate_inp", "conv1d", "sinks", "rope", "token_embd", "output.weight")
+_KEPT = ("norm", "gate_inp", "conv1d", "sinks", "rope", "token_embd")
 _BPW = re.compile(r"(\d+(?:\.\d+)?)\s*bpw|(?:^|[^\d.])(\d(?:\.\d+)?)[-_ ]?bit")
 
 
@@ -46,12 +46,15 @@ class Scheme:
     exact: bool = True
     spread: float = 0.01
     note: str | None = None
+    head_apart: bool = False
+    """A tied output matrix is stored once more (FP8 checkpoints of tied models)."""
 
     def bits_of(self, name: str, dimensions: int) -> float:
         """Bits per weight of one tensor, by llama.cpp's name for it."""
+        if name in {"token_embd.weight", "output.weight", "per_layer_token_embd.weight"}:
+            return self.outer_bits
         if dimensions < 2 or any(part in name for part in _KEPT):
-            embedding = name in {"token_embd.weight", "output.weight", "per_layer_token_embd.weight"}
-            return self.outer_bits if dimensions >= 2 and embedding else max(self.outer_bits, 16.0)
+            return max(self.outer_bits, 16.0)
         if self.experts_only and "_exps." not in name:
             return self.outer_bits
         return self.linear_bits if _LINEAR.search(name) else self.outer_bits
@@ -95,7 +98,7 @@ def scheme_of(format_: str, quantisation: str | None) -> Scheme:
         double = "double" in text or "dq" in text
         return Scheme(8.0) if bits == 8 or "int8" in text else Scheme(4.127 if double else 4.5)
     if "fp8" in text or "f8" in text or "e4m3" in text:
-        return Scheme(8 + 32 / (128 * 128))
+        return Scheme(8 + 32 / (128 * 128), head_apart=True)
     return _integer_or_plain(text, bits)
 
 

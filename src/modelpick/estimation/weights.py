@@ -111,6 +111,8 @@ def _by_format(shape: Shape, variant: VariantSpec) -> Weights:
         return replace(made, exact=False, spread=0.08, notes=(mix.note,) if mix.note else ())
     scheme = scheme_of(variant.format, variant.quantisation)
     made = _summed(shape, _scheme_sizes(shape, scheme))
+    if scheme.head_apart and shape.tied:
+        made = replace(made, total=made.total + made.output, file=made.file + made.output, tied=False)
     return replace(made, exact=scheme.exact, spread=scheme.spread, notes=(scheme.note,) if scheme.note else ())
 
 

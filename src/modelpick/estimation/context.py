@@ -1,0 +1,85 @@
+"""The two questions the other way round: how long a context fits, and how many bits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from modelpick.estimation.cache import CELL_STEP
+from modelpick.estimation.interface import (
+    Architecture,
+    Fit,
+    Misfit,
+    PlacementKind,
+    Settings,
+    VariantSpec,
+)
+from modelpick.estimation.placement import place
+from modelpick.hardware.interface import Hardware
+
+_LONGEST = 1_048_576
+
+QUALITY = (
+    "BF16", "F16", "Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q4_K_M", "Q4_K_S", "IQ4_XS", "Q3_K_L", "Q3_K_M", "IQ3_M",
+    "Q3_K_S", "IQ3_XXS", "Q2_K", "IQ2_M", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S",
+)  # fmt: skip
+"""GGUF mixes from the best to the smallest."""
+
+
+def max_context(
+    architecture: Architecture,
+    variant: VariantSpec,
+    settings: Settings,
+    hardware: Hardware,
+    *,
+    assume_idle: bool = False,
+    kinds: frozenset[PlacementKind] | None = None,
+) -> int | None:
+    """The longest context, in steps of 256 tokens, that fits with the same kind of placement; None if none does.
+
+    ``kinds`` says which placements count; without it, the one that the settings' own context gets, so that a
+    longer context does not quietly push a model off the GPU. At most what the model was trained for.
+    """
+    limit = architecture.context_length or _LONGEST
+    allowed = kinds
+    if allowed is None:
+        first = place(architecture, variant, settings, hardware, assume_idle=assume_idle)
+        if isinstance(first, Misfit):
+            first = place(
+                architecture, variant, replace(settings, context=CELL_STEP), hardware, assume_idle=assume_idle
+            )
+        if isinstance(first, Misfit):
+            return None
+        allowed = frozenset({first.placement.kind})
+
+    def fits(steps: int) -> bool:
+        asked = replace(settings, context=min(steps * CELL_STEP, limit))
+        return isinstance(place(architecture, variant, asked, hardware, assume_idle=assume_idle, kinds=allowed), Fit)
+
+    low, high = 0, -(-limit // CELL_STEP)
+    if fits(high):
+        return limit
+    while low + 1 < high:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low * CELL_STEP if low else None
+
+
+def best_quantisation(
+    architecture: Architecture,
+    settings: Settings,
+    hardware: Hardware,
+    *,
+    variants: Sequence[VariantSpec] | None = None,
+    assume_idle: bool = False,
+    kinds: frozenset[PlacementKind] | None = None,
+) -> tuple[VariantSpec, Fit] | None:
+    """The variant with the most bits that fits the wanted context, from the best to the smallest.
+
+    ``variants`` are tried in the order given; without them the GGUF mixes of :data:`QUALITY`.
+    """
+    for variant in variants or [VariantSpec("gguf", mix) for mix in QUALITY]:
+        found = place(architecture, variant, settings, hardware, assume_idle=assume_idle, kinds=kinds)
+        if isinstance(found, Fit):
+            return variant, found
+    return None
