@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from modelpick.licensing.catalogue import Catalogue
+from modelpick.licensing.decide import decide
 from modelpick.licensing.interface import Card, Condition, ParentInfo, Terms, Verdict
 from modelpick.licensing.judge import judge
+from modelpick.licensing.policy import PERMISSIVE
 from modelpick.licensing.rules import SECTIONS, Rules
 from modelpick.licensing.serialise import to_json
 from modelpick.registry.interface import Catalogue as Registry
@@ -127,5 +129,6 @@ def judge_models(models: Sequence[ModelFacts], registry: Registry) -> Mapping[st
     for facts in models:
         verdict = verdicts.of(facts.model.slug)
         if verdict is not None:
-            judged[facts.model.slug] = Judgement(verdict.commercial_use, verdict.status, to_json(verdict))
+            permissive = decide(verdict, PERMISSIVE).allowed
+            judged[facts.model.slug] = Judgement(verdict.commercial_use, verdict.status, to_json(verdict), permissive)
     return judged
