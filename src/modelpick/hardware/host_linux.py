@@ -40,6 +40,8 @@ def cpu(probe: Probe, limits: Limits) -> Cpu:
         probe.reading("cpu", "processor time", limits.cpus, "control group's quota")
         usable = min(usable, limits.cpus)
     nodes = [name for name in probe.entries("/sys/devices/system/node") if name[4:].isdigit()]
+    if sockets and kind == "aarch64":  # a Jetson's kernel calls each cluster of cores a package
+        sockets = min(sockets, len(nodes) or 1)
     return Cpu(
         name=_name(probe, info),
         architecture=kind,

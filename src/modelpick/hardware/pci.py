@@ -56,6 +56,7 @@ def name_in_pci_ids(probe: Probe, vendor: str, device: str) -> str | None:
         data = probe.read_bytes(path, 4 << 20)
         if not data:
             continue
+        data = b"\n" + data
         start = data.find(f"\n{vendor}  ".encode())
         end = re.compile(rb"\n[0-9a-f]{4}  ").search(data, start + 1) if start >= 0 else None
         block = data[start : end.start() if end else None] if start >= 0 else b""
