@@ -27,8 +27,9 @@ PROMPT_TOKENS = 1024
 """The prompt that prompt speed and time to first token are stated for, unless the context is smaller."""
 _START_SECONDS = 0.01
 """From request to the first kernel: tokenising and scheduling (assumed)."""
-_WIDER = 1.5
+_WIDER = 2.0
 """Exponent on a range whose inputs are not all known."""
+_ROUNDING = 1e-9
 _ENGINE_LAYERS = {"transformers": 900e-6, "vllm": 60e-6}
 """Seconds per layer of engines that drive a GPU from Python (assumed; vLLM replays graphs)."""
 
@@ -46,9 +47,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds per decoded token and per prompt, and the range of each by its slowest part."""
+    """Seconds per decoded token and per prompt, and the range of each by its most uncertain part.
+
+    ``launch_seconds`` is what of a token's time is launching kernels: another engine may take twice as long.
+    """
 
     token_seconds: float
+    launch_seconds: float
     prompt_seconds: float
     token_spread: Spread
     prompt_spread: Spread
@@ -118,7 +123,7 @@ def time_parts(
 ) -> Timing:
     """Seconds per token and per prompt over all parts, one after the other (in parallel with tensor parallel)."""
     token = decode_seconds(parts, work, machine, settings, tokens, constants, tensor_parallel)
-    total = 0.0
+    total = launches = 0.0
     token_spread: Spread = (1.0, 1.0)
     prompt_spread: Spread = (1.0, 1.0)
     known = work.exact
@@ -130,12 +135,13 @@ def time_parts(
             known = known and machine.host.known
         else:
             family = constants_of(part.card, constants)
+            launches += work.layers * part.share * family.layer_seconds
             total += _card_prompt(part, part.card, work, prompt, settings, constants)
             spread, spread_prompt = family.decode_spread, family.prompt_spread
             known = known and part.card.known and part.card.fitted and family.fitted
         token_spread = (min(token_spread[0], spread[0]), max(token_spread[1], spread[1]))
         prompt_spread = (min(prompt_spread[0], spread_prompt[0]), max(prompt_spread[1], spread_prompt[1]))
-    return Timing(token, total / (tensor_parallel or 1), token_spread, prompt_spread, known)
+    return Timing(token, launches, total / (tensor_parallel or 1), token_spread, prompt_spread, known)
 
 
 def decode_seconds(
@@ -175,7 +181,7 @@ def _decode_part(
             layers=layers,
             bandwidth=host.bandwidth,
             weights_per_second=_decode_rate(host, cpu),
-            bandwidth_share=cpu.bandwidth_share,
+            bandwidth_share=1.0 if host.bandwidth_origin == "measured" else cpu.bandwidth_share,
             cache_cost=cpu.cache_cost,
             layer_seconds=cpu.layer_seconds,
         )
@@ -248,21 +254,21 @@ def _prompt_rate(host: Host, cpu: CpuConstants) -> float:
 
 
 def _parts(placement: Placement, machine: Machine, work: Work) -> tuple[Part, ...]:
-    """The placement as shares of the layers; the output matrix goes with the last GPU that has layers."""
-    used = [use for use in placement.uses if use.device is not None and use.layers > 0]
-    total = placement.layers or work.layers
-    host_layers = max(total - sum(use.layers for use in used), 0)
-    kept = min(placement.experts_on_host, total) / total if work.routed else 0.0
+    """The placement as shares of the layers; the output matrix goes with the last GPU, else with the host."""
+    used = [use for use in placement.uses if use.device is not None]
+    layers = placement.layers or 0
+    kept = min(placement.experts_on_host, layers) / layers if work.routed and layers else 0.0
+    equal = placement.tensor_parallel is not None or not layers
     parts = []
     for use in used:
         card = machine.cards.get(use.device if use.device is not None else -1)
         if card is None:
             return ()
-        share = 1 / len(used) if placement.tensor_parallel else min(use.layers / total, 1.0)
+        share = 1 / len(used) if equal else min(use.layers / layers, 1.0)
         parts.append(Part(card, share, use is used[-1], share * (1 - kept)))
-    if host_layers or kept or not parts:
-        share = host_layers / total if parts else 1.0
-        parts.append(Part(None, share, not parts, max(share, kept)))
+    left = 1 - sum(part.share for part in parts)
+    if left > _ROUNDING or kept:
+        parts.append(Part(None, max(left, 0.0), not parts, max(left, kept, 0.0)))
     return tuple(parts)
 
 
@@ -277,7 +283,7 @@ def _speed(
 ) -> Speed:
     exponent = 1.0 if timing.known else _WIDER
     low, high = timing.token_spread[0] ** exponent, timing.token_spread[1] ** exponent
-    decode = Range(low / extremes[0], 1 / timing.token_seconds, high / extremes[1])
+    decode = Range(low / (extremes[0] + timing.launch_seconds), 1 / timing.token_seconds, high / extremes[1])
     rate = prompt / timing.prompt_seconds
     prompt_low, prompt_high = timing.prompt_spread[0] ** exponent, timing.prompt_spread[1] ** exponent
     first = timing.prompt_seconds + timing.token_seconds + _START_SECONDS
