@@ -230,9 +230,15 @@ def _solved(shape: Shape, fields: Fields, total: int | None, missing: list[str])
         options += [
             replace(option, attention=(FULL,) * shape.layers, recurrent=(), recurrence=None) for option in options
         ]
-    if not total:
+    if not total or len(options) == 1:
         return options[0], tuple(missing)
-    return min(options, key=lambda option: abs(parameter_count(option) - total)), tuple(missing)
+    return min(options, key=lambda option: abs(_counted(option) - total)), tuple(missing)
+
+
+def _counted(shape: Shape) -> int:
+    """As :func:`parameter_count`, once for a tied shape and its untied twin."""
+    same = replace(shape, tied=True) if not shape.tied else shape
+    return parameter_count(same) + (0 if shape.tied else shape.hidden * shape.vocab)
 
 
 def _positions(family: Family, fields: Fields) -> int:

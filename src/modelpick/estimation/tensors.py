@@ -41,19 +41,33 @@ def tensor_groups(shape: Shape) -> tuple[TensorGroup, ...]:
     """All tensors of a model, grouped."""
     family = family_of(shape.name) or GENERIC
     groups = list(_outer(shape, family))
-    kinds: dict[tuple[object, ...], list[int]] = {}
-    for layer in range(shape.layers):
-        kinds.setdefault(_signature(shape, layer), []).append(layer)
-    for layers in kinds.values():
-        places = tuple(layers)
-        for name, dims in _block(shape, family, layers[0]):
+    for places in _alike(shape):
+        for name, dims in _block(shape, family, places[0]):
             groups.append(TensorGroup("blk.{}." + name, dims, places))
     return tuple(groups)
 
 
 def parameter_count(shape: Shape) -> int:
     """Elements of all tensors, tied weights once."""
-    return sum(prod(group.shape) * group.count for group in tensor_groups(shape))
+    family = family_of(shape.name) or GENERIC
+    total = sum(prod(group.shape) for group in _outer(shape, family))
+    for places in _alike(shape):
+        total += len(places) * sum(prod(dims) for _, dims in _block(shape, family, places[0]))
+    return total
+
+
+def _alike(shape: Shape) -> list[tuple[int, ...]]:
+    """The layers, those that consist of the same tensors together."""
+    uneven = shape.recurrent or shape.kv_heads_by_layer or shape.head_dim_by_layer or shape.ffn_by_layer
+    experts = shape.experts
+    if not uneven and shape.name != "nemotron_h" and (experts is None or experts.every == 1):
+        dense = min(experts.leading_dense, shape.layers) if experts else 0
+        parts = (tuple(range(dense)), tuple(range(dense, shape.layers)))
+        return [part for part in parts if part]
+    kinds: dict[tuple[object, ...], list[int]] = {}
+    for layer in range(shape.layers):
+        kinds.setdefault(_signature(shape, layer), []).append(layer)
+    return [tuple(layers) for layers in kinds.values()]
 
 
 def kv_heads_of(shape: Shape, layer: int) -> int:

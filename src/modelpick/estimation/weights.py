@@ -15,13 +15,23 @@ from modelpick.estimation.memo import remembered
 from modelpick.estimation.schemes import Scheme, mix_of, scheme_of
 from modelpick.estimation.tensors import TensorGroup, tensor_groups
 from modelpick.formats.ggml import TYPES, tensor_bytes
-from modelpick.formats.mixes import BASE, MixContext, is_70b, quantisable, role_of, typed
+from modelpick.formats.mixes import (
+    BASE,
+    MixContext,
+    Role,
+    is_70b,
+    quantisable,
+    role_of,
+    typed,
+    types_in_order,
+    varies,
+)
 
 REPACKED = frozenset({"Q4_0", "Q4_K", "IQ4_NL", "MXFP4"})
 """Types that llama.cpp lays out anew on x86 with AVX2."""
 
-Sizes = list[tuple[TensorGroup, list[int]]]
-"""Each group with the bytes of each of its tensors."""
+Sizes = list[tuple[TensorGroup, tuple[int, ...]]]
+"""Each group with the bytes of each of its tensors, or one figure where they are equal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,26 +146,45 @@ def mix_context(shape: Shape, imatrix: bool | None = None) -> MixContext:
     )
 
 
-def gguf_types(shape: Shape, mix: str, imatrix: bool | None = None) -> list[tuple[TensorGroup, list[str]]]:
-    """The type of every tensor of a GGUF file of that mix."""
+def gguf_types(shape: Shape, mix: str, imatrix: bool | None = None) -> list[tuple[TensorGroup, tuple[str, ...]]]:
+    """The type of every tensor of a GGUF file of that mix: one a layer, or a single one for all of a group."""
     context = mix_context(shape, imatrix)
     base = BASE[mix]
-    types: list[tuple[TensorGroup, list[str]]] = []
-    orders = _orders(shape)
+    plain = not TYPES[base].quantised
+    types: list[tuple[TensorGroup, tuple[str, ...]]] = []
     for group in groups_of(shape):
-        name = group.name
-        if not quantisable(name, len(group.shape)) or not TYPES[base].quantised:
-            chosen = base if quantisable(name, len(group.shape)) else "F32"
-            types.append((group, [chosen] * group.count))
+        if not quantisable(group.name, len(group.shape)):
+            types.append((group, ("F32",)))
             continue
-        role = role_of(name)
-        order = orders.get(role)
-        if order is None:
-            types.append((group, [typed(mix, role, group.shape, context, 0, -1)] * group.count))
+        role = role_of(group.name)
+        if plain:
+            types.append((group, (base,)))
+        elif role is None or not varies(mix, role):
+            types.append((group, (typed(mix, role, group.shape, context, 0, -1),)))
         else:
-            places = [(order[name, layer], layer) for layer in group.layers]
-            types.append((group, [typed(mix, role, group.shape, context, *place) for place in places]))
+            types.append((group, _by_layer(shape, mix, role, group, context)))
     return types
+
+
+def _by_layer(shape: Shape, mix: str, role: Role, group: TensorGroup, context: MixContext) -> tuple[str, ...]:
+    """The types of a role that varies: by place among its kind, or by layer where the mix counts so."""
+    same = [other for other in groups_of(shape) if role_of(other.name) == role and quantisable(other.name, 2)]
+    if len(same) == 1:
+        row = group.shape[0]
+        in_order = types_in_order(mix, role, row, context, shape.layers)
+        if len(group.layers) == shape.layers:
+            return in_order
+        if role == "attn_v" or context.experts <= 1:
+            return in_order[: len(group.layers)]
+        return tuple(in_order[layer] for layer in group.layers)
+    order = remembered("order", shape, role, lambda: _order(same))
+    return tuple(typed(mix, role, group.shape, context, order[group.name, layer], layer) for layer in group.layers)
+
+
+def _order(groups: list[TensorGroup]) -> dict[tuple[str, int], int]:
+    """The place of each tensor among those of its role, by layer and then name, as llama.cpp counts."""
+    places = sorted((layer, group.name) for group in groups for layer in group.layers)
+    return {(name, layer): index for index, (layer, name) in enumerate(places)}
 
 
 def _gguf_sizes(shape: Shape, mix: str) -> tuple[Sizes, int]:
@@ -163,84 +192,83 @@ def _gguf_sizes(shape: Shape, mix: str) -> tuple[Sizes, int]:
     sizes: Sizes = []
     repacked = 0
     for group, types in gguf_types(shape, mix):
+        if len(types) == 1:
+            size = tensor_bytes(types[0], group.shape)
+            sizes.append((group, (size,)))
+            if types[0] in REPACKED and _repacks(group, shape):
+                repacked += size * group.count
+            continue
         by_type = {type_: tensor_bytes(type_, group.shape) for type_ in set(types)}
-        each = [by_type[type_] for type_ in types]
-        sizes.append((group, each))
+        sizes.append((group, tuple([by_type[type_] for type_ in types])))
         if _repacks(group, shape):
-            repacked += sum(size for size, type_ in zip(each, types, strict=True) if type_ in REPACKED)
+            repacked += sum(by_type[type_] for type_ in types if type_ in REPACKED)
     return sizes, repacked
-
-
-def _orders(shape: Shape) -> dict[str | None, dict[tuple[str, int], int]]:
-    """The place of each tensor among those of its role, for the roles whose type depends on it."""
-    return remembered("orders", shape, None, lambda: _count_orders(shape))
-
-
-def _count_orders(shape: Shape) -> dict[str | None, dict[tuple[str, int], int]]:
-    orders: dict[str | None, dict[tuple[str, int], int]] = {}
-    for role in ("attn_v", "ffn_down", "ffn_up", "ffn_gate"):
-        places = [
-            (layer, group.name)
-            for group in groups_of(shape)
-            if role_of(group.name) == role and quantisable(group.name, len(group.shape))
-            for layer in group.layers
-        ]
-        orders[role] = {(name, layer): index for index, (layer, name) in enumerate(sorted(places))}
-    return orders
 
 
 def _scheme_sizes(shape: Shape, scheme: Scheme) -> Sizes:
     sizes: Sizes = []
     for group in groups_of(shape):
         bits = scheme.bits_of(group.name, len(group.shape))
-        sizes.append((group, [-(-prod(group.shape) * round(bits * 4096) // (8 * 4096))] * group.count))
+        sizes.append((group, (-(-prod(group.shape) * round(bits * 4096) // (8 * 4096)),)))
     return sizes
 
 
 def _summed(shape: Shape, sizes: Sizes) -> Weights:
-    layers, experts, largest = [0] * shape.layers, [0] * shape.layers, [0] * shape.layers
-    embedding = output = outer = biggest = padding = count = up = query = 0
+    count = shape.layers
+    layers, experts, largest = [0] * count, [0] * count, [0] * count
+    every = every_expert = every_largest = 0
+    embedding = output = outer = biggest = padding = tensors = up = query = 0
     for group, each in sizes:
-        name = group.name
-        padding += sum(-size % 32 for size in each)
-        count += group.count
+        name, repeat = group.name, group.count if len(each) == 1 else 1
+        padding += repeat * sum([-size % 32 for size in each])
+        tensors += group.count
         if not group.layers:
-            if name in {"token_embd.weight", "per_layer_token_embd.weight"}:
-                embedding += each[0]
-                output = each[0] if shape.tied and name == "token_embd.weight" else output
-            elif name == "output.weight":
-                output = each[0]
-            else:
-                outer += each[0]
+            embedding, output, outer = _outer_bytes(shape, name, each[0], embedding, output, outer)
             continue
-        expert, matrix = "_exps." in name, len(group.shape) > 1
+        expert, matrix = "_exps." in name, len(group.shape) > 1 and "_exps." not in name
+        most = max(each)
+        biggest = max(biggest, most) if expert else biggest
         if name.endswith("ffn_up.weight"):
-            up = max(up, *each)
+            up = max(up, most)
         elif name.endswith(("attn_q.weight", "attn_qkv.weight", "attn_q_b.weight")):
-            query = max(query, *each)
-        for layer, size in zip(group.layers, each, strict=True):
+            query = max(query, most)
+        if len(each) == 1 and len(group.layers) == count:
+            every += most
+            every_expert += most if expert else 0
+            every_largest = max(every_largest, most) if matrix else every_largest
+            continue
+        for layer, size in zip(group.layers, each * repeat if repeat > 1 else each, strict=True):
             layers[layer] += size
             if expert:
                 experts[layer] += size
-                biggest = max(biggest, size)
             elif matrix and size > largest[layer]:
                 largest[layer] = size
-    total = sum(layers) + embedding + outer + (0 if shape.tied else output)
+    total = sum(layers) + count * every + embedding + outer + (0 if shape.tied else output)
     return Weights(
         total=total,
-        file=total + padding + header_bytes(shape, count),
+        file=total + padding + header_bytes(shape, tensors),
         embedding=embedding,
         output=output,
         outer=outer,
         tied=shape.tied,
-        layers=tuple(layers),
-        experts=tuple(experts),
-        largest=tuple(largest),
+        layers=tuple([size + every for size in layers]),
+        experts=tuple([size + every_expert for size in experts]),
+        largest=tuple([max(size, every_largest) for size in largest]),
         largest_expert=biggest,
         largest_up=up,
         largest_query=query,
         repacked=0,
     )
+
+
+def _outer_bytes(shape: Shape, name: str, size: int, embedding: int, output: int, outer: int) -> tuple[int, int, int]:
+    """Adds a tensor outside the layers to what it belongs to."""
+    if name == "output.weight":
+        return embedding, size, outer
+    if name not in {"token_embd.weight", "per_layer_token_embd.weight"}:
+        return embedding, output, outer + size
+    tied = shape.tied and name == "token_embd.weight"
+    return embedding + size, size if tied else output, outer
 
 
 def header_bytes(shape: Shape, tensors: int) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from modelpick.formats.ggml import TYPES
@@ -101,6 +102,7 @@ def is_70b(architecture: str, layers: int, heads: int, kv_heads: int) -> bool:
     return layers == 80 and architecture in {"qwen2", "deci", "olmo"}
 
 
+@lru_cache(maxsize=4096)
 def quantisable(name: str, dimensions: int) -> bool:
     """Whether llama.cpp quantises a tensor of that name at all; the others keep the type they came with."""
     if dimensions < 2 or not name.endswith("weight") or name in {"position_embd.weight", "token_types.weight"}:
@@ -108,6 +110,7 @@ def quantisable(name: str, dimensions: int) -> bool:
     return not any(part in name for part in _NEVER)
 
 
+@lru_cache(maxsize=4096)
 def role_of(name: str) -> Role | None:
     """What a tensor is to the mix; None for those that simply get the base type."""
     if name == "output.weight":
@@ -150,6 +153,28 @@ def tensor_type(
 def typed(mix: str, role: Role | None, shape: Sequence[int], context: MixContext, ordinal: int, layer: int) -> str:
     """As :func:`tensor_type`, for a tensor known to be quantisable and a quantised mix."""
     return fallback(_choose(mix, role, shape, context, ordinal, layer), shape[0])
+
+
+_VARYING: dict[Role, frozenset[str]] = {
+    "attn_v": frozenset({"Q3_K_M", "Q4_K_M", "Q5_K_M", "Q4_K_S"}),
+    "ffn_down": frozenset(
+        {"Q2_K_S", "IQ3_XXS", "Q3_K_M", "IQ3_M", "Q4_K_M", "Q5_K_M", "IQ4_NL", "IQ4_XS", "Q4_K_S", "Q4_0", "Q5_0"}
+    )
+    | _LOW,
+    "ffn_gate": frozenset({"IQ3_XS"}),
+    "ffn_up": frozenset({"IQ3_XS"}),
+}
+
+
+def varies(mix: str, role: Role | None) -> bool:
+    """Whether tensors of one role get different types in different layers."""
+    return role is not None and mix in _VARYING.get(role, ())
+
+
+@lru_cache(maxsize=8192)
+def types_in_order(mix: str, role: Role, row: int, context: MixContext, count: int) -> tuple[str, ...]:
+    """The types of ``count`` tensors of one role, for places 0, 1 ... (ordinals and layers alike)."""
+    return tuple(typed(mix, role, (row,), context, place, place) for place in range(count))
 
 
 def tensor_types(mix: str, tensors: Iterable[tuple[str, Sequence[int]]], context: MixContext) -> dict[str, str]:
