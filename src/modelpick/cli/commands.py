@@ -23,6 +23,7 @@ class Stub:
 
 
 COMMANDS: tuple[Stub, ...] = (
+    Stub("recommend", "modelpick.cli.recommend", "Recommend the best models that fit this machine and may be used."),
     Stub("list", "modelpick.cli.list_cmd", "List the models of the registry, filtered and sorted."),
     Stub("show", "modelpick.cli.show", "Show everything known about a model, and who says so.", completes="model"),
     Stub(

@@ -13,8 +13,10 @@ from modelpick.hardware.interface import Hardware
 from modelpick.selection.interface import Entry, Needs, Option, Source
 
 GGUF_RUNTIMES: tuple[Runtime, ...] = ("llama.cpp", "ollama", "lmstudio")
-LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "Q2_K")
+LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M")
 """The mixes that publishers of GGUF files offer and that stay useful, best first."""
+_ON_REQUEST = ("F16", "BF16", "Q5_K_S", "Q5_0", "Q4_K_S", "IQ4_NL", "Q4_0", "Q3_K_L", "Q3_K_S", "Q2_K")
+"""Mixes that are offered too, but are larger, older or lose too much to be proposed unasked."""
 
 _BY_BACKEND: dict[str, tuple[Runtime, ...]] = {
     "cuda": ("llama.cpp", "ollama", "lmstudio", "vllm", "transformers"),
@@ -53,7 +55,7 @@ def options_for(entry: Entry, hardware: Hardware, needs: Needs, gguf_types: froz
     found: list[Option] = []
     for runtime in runtimes_for(hardware, needs):
         if runtime in GGUF_RUNTIMES:
-            found += _gguf(entry, runtime, gguf_types)
+            found += _gguf(entry, runtime, needs, gguf_types)
         elif runtime == "mlx":
             found += _of_format(entry, runtime, {"mlx"})
         else:
@@ -71,7 +73,7 @@ def _wanted(option: Option, needs: Needs) -> bool:
     return (option.quantisation or "").upper().replace("-", "_") in names or option.format.upper() in names
 
 
-def _gguf(entry: Entry, runtime: Runtime, gguf_types: frozenset[str]) -> list[Option]:
+def _gguf(entry: Entry, runtime: Runtime, needs: Needs, gguf_types: frozenset[str]) -> list[Option]:
     if entry.modality not in _GGUF_MODALITIES:
         return []
     published = [source for source in entry.sources if source.format == "gguf"]
@@ -82,7 +84,7 @@ def _gguf(entry: Entry, runtime: Runtime, gguf_types: frozenset[str]) -> list[Op
         listed.sort(key=lambda source: rungs.get(str(source.quantisation), len(rungs)))
         return [Option("gguf", source.quantisation, runtime, source) for source in listed]
     originals = _originals(entry)
-    ladder = _native_ladder(originals)
+    ladder = _native_ladder(originals, needs)
     if published:
         return [Option("gguf", name, runtime, published[0]) for name in ladder]
     if originals and entry.model_type in gguf_types and runtime == "llama.cpp":
@@ -90,10 +92,11 @@ def _gguf(entry: Entry, runtime: Runtime, gguf_types: frozenset[str]) -> list[Op
     return []
 
 
-def _native_ladder(originals: Sequence[Source]) -> tuple[str, ...]:
+def _native_ladder(originals: Sequence[Source], needs: Needs) -> tuple[str, ...]:
     """Weights that were trained in MXFP4 are published as such; other mixes of them are no better."""
-    native = any(source.quantisation == "MXFP4" for source in originals)
-    return ("MXFP4_MOE",) if native else LADDER
+    if any(source.quantisation == "MXFP4" for source in originals):
+        return ("MXFP4_MOE",)
+    return (*LADDER, *_ON_REQUEST) if needs.quantisations else LADDER
 
 
 def _originals(entry: Entry) -> list[Source]:

@@ -1,0 +1,50 @@
+"""The licence decision on registry models: verdicts are read when they are asked for."""
+
+from __future__ import annotations
+
+from modelpick.cli.asker_options import PolicyChoice
+from modelpick.licensing.decide import decide
+from modelpick.licensing.interface import Asker, Decision, Verdict
+from modelpick.licensing.serialise import from_json
+from modelpick.registry.layers import Layers
+from modelpick.selection.interface import Entry
+
+
+class Decider:
+    """What a policy says of each model for whoever is asking."""
+
+    def __init__(self, registry: Layers, choice: PolicyChoice, asker: Asker) -> None:
+        from datetime import date
+
+        catalogue = None
+        if choice.needs_catalogue:
+            from modelpick.licensing.rows import catalogue_of
+            from modelpick.registry.reader import Registry
+
+            catalogue = catalogue_of(Registry(registry.layers))
+        self.policy = choice.load(catalogue)
+        self._registry = registry
+        self._asker = asker
+        self._today = date.today()
+        self._verdicts: dict[str, Verdict] = {}
+
+    @property
+    def shelf_policy(self) -> str:
+        """The part of the shelf to read: that of a built-in policy, or all of it."""
+        return self.policy.name if self.policy.name in ("permissive", "commercial") else "any"
+
+    def verdict(self, slug: str) -> Verdict:
+        """The verdict that the registry keeps for a model."""
+        if slug not in self._verdicts:
+            layer = self._registry.layer_of(slug)
+            assert layer is not None
+            self._verdicts[slug] = from_json(layer.execute("SELECT verdict FROM model WHERE slug = ?", (slug,))[0][0])
+        return self._verdicts[slug]
+
+    def decision(self, slug: str) -> Decision:
+        """Whether the policy lets whoever asks use the model, and the clause that decides."""
+        return decide(self.verdict(slug), self.policy, self._asker, today=self._today)
+
+    def __call__(self, entry: Entry) -> Decision:
+        """As :meth:`decision`, for a shelf entry."""
+        return self.decision(entry.slug)

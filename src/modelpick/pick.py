@@ -1,0 +1,95 @@
+"""The pipeline: what the user needs, what the machine is, what the registry knows, and the best answers to all three.
+
+Here, and in ``cli/``, implementations are put together; everything below only knows the others' interfaces.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from modelpick.estimation.architecture import from_config
+from modelpick.estimation.context import max_context
+from modelpick.estimation.interface import Architecture, Fit, Misfit, Settings, VariantSpec
+from modelpick.estimation.placement import place
+from modelpick.estimation.speed import estimate_speed
+from modelpick.hardware.interface import Hardware
+from modelpick.quality.loss import quality_loss
+from modelpick.registry.layers import Layers
+from modelpick.registry.shelf import RegistryShelf
+from modelpick.selection.interface import Answer, Candidate, Decide, Entry, Needs
+from modelpick.selection.ranking import rank
+
+GGUF_TYPES = frozenset(
+    {
+        "llama", "mistral", "qwen2", "qwen3", "qwen3_moe", "gemma2", "gemma3_text", "phi3", "mixtral", "granite",
+        "olmo2", "gpt_neox", "falcon", "mpt",
+    }
+)  # fmt: skip
+"""``model_type`` values that ``modelpick quantise`` converts: weights of these can be made to fit here."""
+
+
+class Machine:
+    """A machine that candidates are placed on; architectures are read once."""
+
+    def __init__(self, hardware: Hardware) -> None:
+        self.hardware = hardware
+        self._known: dict[str, Architecture] = {}
+
+    def architecture(self, entry: Entry) -> Architecture:
+        """The entry's structure, from its configuration."""
+        if entry.slug not in self._known:
+            self._known[entry.slug] = from_config(
+                json.loads(entry.config or "{}"),
+                params_total=entry.params_total,
+                params_active=entry.params_active,
+                modality=entry.modality,
+                context_length=entry.context_length,
+            )
+        return self._known[entry.slug]
+
+    def assess(self, candidate: Candidate) -> Fit | Misfit:
+        """Where a candidate goes and how fast it runs there, or what it lacks."""
+        architecture, variant, settings = self.question(candidate)
+        fit = place(architecture, variant, settings, self.hardware)
+        if isinstance(fit, Misfit):
+            return fit
+        weights = fit.footprint.weights
+        speed = estimate_speed(architecture, variant, fit.settings, weights, fit.placement, self.hardware)
+        return replace(fit, speed=speed)
+
+    def longest_context(self, candidate: Candidate) -> int | None:
+        """The most context that fits with the same kind of placement, tokens."""
+        return max_context(*self.question(candidate), self.hardware)
+
+    def question(self, candidate: Candidate) -> tuple[Architecture, VariantSpec, Settings]:
+        """A candidate in the terms of estimation."""
+        option = candidate.option
+        settings = Settings(
+            runtime=option.runtime, context=candidate.context, slots=candidate.users, users=candidate.users
+        )
+        size = None if option.made_here else option.source.bytes
+        return self.architecture(candidate.entry), VariantSpec(option.format, option.quantisation, size), settings
+
+
+def recommend(registry: Layers, hardware: Hardware, needs: Needs, decide: Decide) -> Answer:
+    """The best models for ``needs`` on ``hardware``; without any at a readable speed, the best there are."""
+    machine = Machine(hardware)
+    shelf = RegistryShelf(registry)
+
+    def search(wanted: Needs) -> Answer:
+        return rank(
+            shelf, wanted, hardware, decide=decide, assess=machine.assess, loss=quality_loss, gguf_types=GGUF_TYPES
+        )
+
+    answer = search(needs)
+    if not answer.picks and needs.readable and needs.min_speed and "speed" in answer.counts:
+        note = (
+            f"nothing that fits reaches {needs.min_speed:g} tokens per second here; these are the fastest to read along"
+        )
+        answer = replace(search(replace(needs, min_speed=None, prefer="speed")), notes=(note,))
+    picks = tuple(
+        replace(pick, fit=replace(pick.fit, max_context=machine.longest_context(pick.candidate)))
+        for pick in answer.picks
+    )
+    return replace(answer, picks=picks)
