@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from functools import lru_cache
 
 from modelpick.errors import UsageError
 from modelpick.licensing.interface import CommercialUse, Condition, Obligation, Terms
@@ -43,7 +43,12 @@ class Catalogue:
         self._examples: dict[str, Checkpoint] = {}
         for entry in self._terms.values():
             self._index(entry)
+        self._special_tags = {tag for _, tag in self._by_owner}
         self._obligations = {key: _obligations(entry) for key, entry in self._terms.items()}
+        self.scoped = frozenset(
+            key for key, owed in self._obligations.items() if any(each.condition.scope for each in owed)
+        )
+        """Licences with a clause that does not reach all models under them."""
 
     def _index(self, entry: Terms) -> None:
         spellings = [entry.key, entry.spdx, *entry.aliases]
@@ -91,7 +96,11 @@ class Catalogue:
         tag = spelling(text)
         if tag in NOTHING_SAID:
             return None
-        return self._by_owner.get((owner_of(model), tag)) or self._spellings.get(tag)
+        if tag in self._special_tags:
+            special = self._by_owner.get((owner_of(model), tag))
+            if special:
+                return special
+        return self._spellings.get(tag)
 
     def named(self, name: str, model: str, preferred: Iterable[str] = ()) -> str | None:
         """The key that a card's free ``license_name`` stands for; None where several texts go by it."""
@@ -146,6 +155,7 @@ class Catalogue:
         return list(dict.fromkeys(keys))[:limit]
 
 
+@lru_cache(maxsize=4096)
 def spelling(text: str) -> str:
     """One form for the ways people write a licence: lower case, blanks and underscores as ``-``."""
     return re.sub(r"[\s_]+", "-", text.strip().lower())
@@ -163,7 +173,7 @@ def _obligations(entry: Terms) -> tuple[Obligation, ...]:
         conditions.append(Condition("no-output-training", "Outputs may not be used to train other models."))
     if entry.derivative_rule == "no-derivatives" and entry.commercial_use != "unknown":
         conditions.append(Condition("no-derivatives", "Changed copies may not be passed on."))
-    return tuple(Obligation(entry.key, replace(condition)) for condition in conditions)
+    return tuple(Obligation(entry.key, condition) for condition in conditions)
 
 
 def _did_you_mean(keys: list[str]) -> str:

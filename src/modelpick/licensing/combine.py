@@ -38,13 +38,15 @@ def combine(
     ``named_open`` says that the card named a licence nobody knows; ``fixed`` are own licences that the rules
     vouch for, which no sibling replaces.
     """
+    if not links:
+        return Outcome(own or (UNKNOWN,))
     teachers = tuple(link for link in links if link.relation == "teacher")
     parents = tuple(link for link in links if link.relation != "teacher")
     outcome = Outcome(())
     theirs = _union(name, own, parents, catalogue)
     outcome.unresolved = any(not link.binding or UNKNOWN in link.binding for link in parents)
     theirs = tuple(key for key in theirs if key != UNKNOWN)
-    own, theirs = _superseded(own, theirs, outcome, catalogue)
+    own, theirs = _superseded(own, theirs, parents, outcome, catalogue)
     if not parents:
         outcome.binding = own or (UNKNOWN,)
     elif all(link.relation in COPIES for link in parents):
@@ -71,13 +73,20 @@ def _union(name: str, own: tuple[str, ...], links: tuple[Link, ...], catalogue: 
 
 
 def _superseded(
-    own: tuple[str, ...], theirs: tuple[str, ...], outcome: Outcome, catalogue: Catalogue
+    own: tuple[str, ...],
+    theirs: tuple[str, ...],
+    parents: tuple[Link, ...],
+    outcome: Outcome,
+    catalogue: Catalogue,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Drop a licence that upstream replaced, where the new one stands in the lineage (R16)."""
-    for old, new, source in catalogue.rules.superseded:
+    for rule in catalogue.rules.superseded:
+        old, new = rule.old, rule.new
         if new not in theirs or (old not in own and old not in theirs):
             continue
-        outcome.notes.append(("R16", f"{old} was replaced upstream by {new} ({source})"))
+        if not rule.covers(link.name for link in parents):
+            continue
+        outcome.notes.append(("R16", f"{old} was replaced upstream by {new} ({rule.source})"))
         own = tuple(dict.fromkeys(new if key == old else key for key in own))
         theirs = tuple(key for key in theirs if key != old)
     return own, theirs
@@ -150,7 +159,7 @@ def _kept(
     kept = []
     for key in own:
         rank = catalogue.rank(key)
-        if key in theirs or key == UNKNOWN:
+        if key == UNKNOWN or (key in theirs and (rank or not top)):
             kept.append(key)
         elif catalogue.rules.series.get(key) in siblings and key not in fixed and rank <= top:
             outcome.mismatch = True

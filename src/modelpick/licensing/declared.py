@@ -33,6 +33,9 @@ def declare(card: Card, name: str, known: Checkpoint | None, catalogue: Catalogu
     if card.license_name:
         raw = (*raw, card.license_name)
     keys, unreadable = _from_tags(raw if not card.license_name else raw[:-1], name, catalogue)
+    plain = card.license_name is None and card.license_link is None and card.license_text is None
+    if plain and keys and (card.resolved is None or card.resolved in keys) and not is_pull_request(card.name):
+        return Declared(keys, raw)
     named, name_open = _from_name(card, name, known, catalogue)
     text = recognise(card.license_text, catalogue.rules) if card.license_text else None
     contradiction = None
@@ -58,6 +61,8 @@ def declare(card: Card, name: str, known: Checkpoint | None, catalogue: Catalogu
 
 
 def _from_tags(tags: tuple[str, ...], name: str, catalogue: Catalogue) -> tuple[tuple[str, ...], bool]:
+    if len(tags) == 1 and (key := catalogue.known(tags[0], name)):
+        return (key,), False
     found = {tag: catalogue.known(tag, name) or _loose(tag, name, catalogue) for tag in tags}
     keys = tuple(dict.fromkeys(key for key in found.values() if key))
     unreadable = any(key is None and spelling(tag) not in NOTHING_SAID for tag, key in found.items())

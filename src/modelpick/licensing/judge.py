@@ -141,9 +141,7 @@ def _cycle(name: str, relation: str, path: tuple[str, ...]) -> Link:
 
 
 def _from_verdict(verdict: Verdict, name: str, relation: str, catalogue: Catalogue) -> Link:
-    steps = tuple(replace(step, depth=step.depth + 1) for step in verdict.chain)
-    if steps:
-        steps = (replace(steps[0], relation=relation), *steps[1:])
+    steps = tuple(_deeper(step, relation) for step in verdict.chain)
     known = catalogue.checkpoint(verdict.model) or catalogue.checkpoint(name)
     binding = verdict.binding_licenses
     if verdict.commercial_use == "unknown" and UNKNOWN not in binding:
@@ -166,6 +164,21 @@ def _from_verdict(verdict: Verdict, name: str, relation: str, catalogue: Catalog
     )
 
 
+def _deeper(step: Step, relation: str) -> Step:
+    """The step one link further down; the head of a chain gets its relation to the child."""
+    return Step(
+        step.model,
+        step.relation if step.depth else relation,
+        step.declared,
+        step.binding,
+        step.commercial_use,
+        step.rule,
+        step.reason,
+        step.source,
+        step.depth + 1,
+    )
+
+
 def _confirm(guess: Link, resolve: Resolve, catalogue: Catalogue, path: tuple[str, ...]) -> Link:
     """A parent read from a name: its terms bind, but nothing becomes free by it."""
     if guess.rule != "R07":
@@ -183,7 +196,10 @@ def _verdict(
     outcome: Outcome,
     catalogue: Catalogue,
 ) -> Verdict:
-    use = strictest_use(catalogue.commercial(key) for key in outcome.binding)
+    binding = outcome.binding
+    use = catalogue.commercial(binding[0])
+    if len(binding) > 1:
+        use = strictest_use(map(catalogue.commercial, binding))
     if outcome.unresolved and COMMERCIAL_ORDER[use] < COMMERCIAL_ORDER["unknown"]:
         use = "unknown"
     if use == "yes" and not declared.keys and any(not link.sure for link in links):
@@ -205,8 +221,11 @@ def _verdict(
                 link.name, link.relation, (), link.binding, link.commercial_use, link.rule, link.reason, link.source, 1
             ),
         )
-    flags = dict.fromkeys((*(known.flags if known else ()), *catalogue.rules.data_flags(card.datasets)))
-    flags.update(dict.fromkeys(flag for link in links for flag in link.flags))
+    flags = dict.fromkeys(known.flags) if known else {}
+    if card.datasets:
+        flags.update(dict.fromkeys(catalogue.rules.data_flags(card.datasets)))
+    for link in links:
+        flags.update(dict.fromkeys(link.flags))
     return Verdict(
         model=name,
         commercial_use=use,
@@ -267,6 +286,8 @@ def _under(name: str, keys: tuple[str, ...]) -> str:
 
 
 def _obligations(card: Card, name: str, outcome: Outcome, catalogue: Catalogue) -> tuple[Obligation, ...]:
+    if len(outcome.binding) == 1 and not outcome.notices and outcome.binding[0] not in catalogue.scoped:
+        return catalogue.obligations(outcome.binding[0])
     multimodal = card.multimodal if card.multimodal is not None else bool(_MULTIMODAL.search(f"-{name}-"))
     owed: list[Obligation] = []
     for key in outcome.binding:

@@ -66,10 +66,12 @@ def normal_relation(relation: str | None) -> str | None:
 def named_parents(card: Card, name: str, known: Checkpoint | None) -> tuple[tuple[str, str], ...]:
     """The parents that the card, its tags or the rules name, each with its relation; the model itself is none."""
     pairs = list(card.base_models)
-    if not pairs:
+    if not pairs and card.tags:
         matches = [match for tag in card.tags if (match := _TAG.match(tag))]
         by_name = {match[2]: match[1] for match in sorted(matches, key=lambda match: match[1] or "")}
         pairs = list(by_name.items())
+    if not pairs and (known is None or not known.parents):
+        return ()
     own = name.lower()
     pairs = [(parent, relation) for parent, relation in pairs if plain_name(parent).lower() != own]
     if not pairs and known:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelpick.licensing.interface import Confidence
-from modelpick.licensing.names import base_of, hint_form, is_plain_tail, owner_of
+from modelpick.licensing.names import base_of, hint_form, is_plain_tail, is_text, owner_of
 
 SECTIONS = (
     "checkpoint",
@@ -55,6 +55,20 @@ class TextRule:
     max_length: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """A licence that its licensor replaced by another, for parents whose names fit (all, without patterns)."""
+
+    old: str
+    new: str
+    parents: tuple[re.Pattern[str], ...]
+    source: str | None
+
+    def covers(self, names: Iterable[str]) -> bool:
+        """Whether one of the parents is a model that was put under the new licence."""
+        return not self.parents or any(glob.fullmatch(name.lower()) for name in names for glob in self.parents)
+
+
 class Rules:
     """The compiled sections. Answers are kept, so that the second question for a name costs a look-up."""
 
@@ -64,7 +78,7 @@ class Rules:
         self._bare: list[tuple[re.Pattern[str], Checkpoint]] = []
         for row in sections.get("checkpoint", ()):
             self._add(row)
-        self.superseded = tuple((row["old"], row["new"], row.get("source")) for row in sections.get("superseded", ()))
+        self.superseded = tuple(map(_superseded, sections.get("superseded", ())))
         self._liftable = {
             owner: frozenset(row["licenses"]) for row in sections.get("publisher", ()) for owner in row["owners"]
         }
@@ -105,7 +119,7 @@ class Rules:
                 self._globs.setdefault(owner_of(glob), []).append((_glob(glob), checkpoint))
             else:
                 self._exact.setdefault(glob.lower(), checkpoint)
-            self._bare.append((_glob(base_of(glob), tail=True), checkpoint))
+            self._bare.append((_bare(base_of(glob)), checkpoint))
 
     def checkpoint(self, name: str) -> Checkpoint | None:
         """What is known of the repository ``name``; the exact name before a pattern, in any case of letters."""
@@ -128,7 +142,7 @@ class Rules:
         text = bare.lower()
         for pattern, checkpoint in self._bare:
             match = pattern.fullmatch(text)
-            if match and all(is_plain_tail(tail) for tail in match.groups()):
+            if match and all(is_plain_tail(tail or "") for tail in match.groups()):
                 return checkpoint
         return None
 
@@ -142,7 +156,7 @@ class Rules:
 
     def hint(self, name: str) -> tuple[str, ...]:
         """The licences that a name suggests; a suggestion is never a proof."""
-        text = hint_form(name)
+        text = hint_form(name if not is_text(name) else name.replace("/", " "))
         if text not in self._hinted:
             self._hinted[text] = () if any(p.search(text) for p in self._not_hints) else _first(self._hints, text)
         return self._hinted[text]
@@ -170,9 +184,21 @@ class Rules:
         return tuple(flag for pattern, flag in self._flags if pattern.search(text)) if text else ()
 
 
-def _glob(glob: str, *, tail: bool = False) -> re.Pattern[str]:
-    any_text = "(.*)" if tail else ".*"
-    return re.compile(any_text.join(re.escape(part) for part in glob.lower().split("*")))
+def _superseded(row: Mapping[str, Any]) -> Superseded:
+    globs = tuple(_glob(glob) for glob in row.get("match", ()))
+    return Superseded(row["old"], row["new"], globs, row.get("source"))
+
+
+def _glob(glob: str) -> re.Pattern[str]:
+    return re.compile(".*".join(re.escape(part) for part in glob.lower().split("*")))
+
+
+def _bare(glob: str) -> re.Pattern[str]:
+    """As a glob, with what stands for ``*`` as groups; ``mistral-7b-*`` also fits ``mistral-7b``."""
+    end = ""
+    if glob.endswith("-*"):
+        glob, end = glob[:-2], "(?:-(.*))?"
+    return re.compile("(.*)".join(re.escape(part) for part in glob.lower().split("*")) + end)
 
 
 def _patterns(rows: Section) -> list[tuple[re.Pattern[str], tuple[str, ...]]]:
