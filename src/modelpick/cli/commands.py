@@ -33,6 +33,18 @@ COMMANDS: tuple[Stub, ...] = (
         aliases=("licence",),
     ),
     Stub(
+        "download",
+        "modelpick.cli.download",
+        "Fetch a model: the right files, verified, if its licence allows.",
+        completes="model",
+    ),
+    Stub("verify", "modelpick.cli.verify", "Check downloaded files again: size, sha256 and header of each."),
+    Stub(
+        "installed",
+        "modelpick.cli.installed",
+        "List the models on this disk: Hub cache, Ollama, LM Studio, llama.cpp.",
+    ),
+    Stub(
         "registry",
         "modelpick.cli.registry_cmd.group",
         "Look after the registry: your models, its build, its health.",

@@ -1,0 +1,161 @@
+"""What ``modelpick download`` answers with: the plan, the licence, the artifact, the way to run it."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from modelpick.acquisition.interface import Artifact, Handover, Plan
+from modelpick.output.interface import Block, Column, Document, Facts, Grid, Lines
+
+if TYPE_CHECKING:
+    from modelpick.cli.download_license import Licensed
+    from modelpick.cli.download_run import Request
+
+SCHEMA = "modelpick.download/1"
+
+
+def document_of(
+    request: Request,
+    plan: Plan,
+    licensed: Licensed,
+    edition: dict[str, Any],
+    artifact: Artifact | None = None,
+    handover: Handover | None = None,
+) -> Document:
+    """The answer to a download, or to its dry run."""
+    files = [_file(plan, index, artifact) for index in range(len(plan.files))]
+    body = {
+        "registry": edition,
+        "model": plan.model,
+        "dry_run": artifact is None,
+        "plan": _plan(plan),
+        "license": _license(licensed),
+        "artifact": asdict(artifact) if artifact else None,
+        "handover": asdict(handover) if handover else None,
+        "results": files,
+    }
+    notes = (*plan.notes, *licensed.notes, *licensed.decision.warnings, *(handover.notes if handover else ()))
+    return Document(SCHEMA, body, _blocks(plan, licensed, files, artifact, handover), notes, _hints(plan, artifact))
+
+
+def offline_document(
+    artifact: Artifact, licensed: Licensed | None, edition: dict[str, Any], handover: Handover | None
+) -> Document:
+    """The answer of offline mode: what was fetched before, checked again."""
+    files = [{**asdict(file), "status": "verified", "source": "present"} for file in artifact.files]
+    body = {
+        "registry": edition,
+        "model": artifact.model,
+        "dry_run": False,
+        "plan": None,
+        "license": _license(licensed) if licensed else None,
+        "artifact": asdict(artifact),
+        "handover": asdict(handover) if handover else None,
+        "results": files,
+    }
+    blocks: list[Block] = [_grid(files), Facts((("Path", artifact.path, "text"),))]
+    notes = ("offline mode: found on this disk and verified; the live card was not read",)
+    return Document(SCHEMA, body, [*blocks, *_commands(handover)], notes)
+
+
+def _plan(plan: Plan) -> dict[str, Any]:
+    return {
+        "repo": plan.repo,
+        "renamed_from": plan.renamed_from,
+        "revision": plan.revision,
+        "commit": plan.commit,
+        "format": plan.format,
+        "quantisation": plan.quantisation,
+        "total_bytes": plan.total_bytes,
+        "missing_bytes": plan.missing_bytes,
+        "disk_free_bytes": plan.disk_free_bytes,
+        "target": plan.target,
+        "layout": plan.layout,
+        "gated": plan.gated,
+        "accessible": plan.accessible,
+        "architecture": plan.architecture,
+        "params_total": plan.params_total,
+        "alternatives": list(plan.alternatives),
+    }
+
+
+def _file(plan: Plan, index: int, artifact: Artifact | None) -> dict[str, Any]:
+    file = plan.files[index]
+    source = "present" if file.present else "reuse" if file.reuse_from else "partial" if file.partial_bytes else "hub"
+    return {
+        "path": file.path,
+        "bytes": file.bytes,
+        "sha256": artifact.files[index].sha256 if artifact else file.sha256,
+        "status": "verified" if artifact else "planned",
+        "source": source,
+        "reuse_from": file.reuse_from,
+        "partial_bytes": file.partial_bytes,
+    }
+
+
+def _license(licensed: Licensed) -> dict[str, Any]:
+    verdict, decision = licensed.verdict, licensed.decision
+    return {
+        "commercial_use": verdict.commercial_use,
+        "declared_licenses": list(verdict.declared_licenses),
+        "binding_licenses": list(verdict.binding_licenses),
+        "status": verdict.status,
+        "confidence": verdict.confidence,
+        "reason": verdict.reason,
+        "obligations": [asdict(obligation) for obligation in verdict.obligations],
+        "registry_commercial_use": licensed.registry.commercial_use if licensed.registry else None,
+        "card_commercial_use": licensed.live.commercial_use if licensed.live else None,
+        "policy": decision.policy,
+        "allowed": decision.allowed,
+        "clause": decision.clause,
+    }
+
+
+def _blocks(
+    plan: Plan, licensed: Licensed, files: list[dict[str, Any]], artifact: Artifact | None, made: Handover | None
+) -> list[Block]:
+    verdict = licensed.verdict
+    facts = Facts(
+        (
+            ("Model", plan.model, "text"),
+            ("Repository", plan.repo, "text"),
+            ("Commit", plan.commit, "text"),
+            ("Format", plan.format, "text"),
+            ("Quantisation", plan.quantisation, "text"),
+            ("Size", plan.total_bytes, "bytes"),
+            ("To fetch", None if artifact else plan.missing_bytes, "bytes"),
+            ("Disk free", None if artifact else plan.disk_free_bytes, "bytes"),
+            ("Licences", " and ".join(verdict.binding_licenses) or None, "text"),
+            ("Commercial use", verdict.commercial_use, "verdict"),
+            ("Because", licensed.decision.clause, "text"),
+            ("Gated", plan.gated, "text"),
+            ("Path", artifact.path if artifact else plan.target, "text"),
+        )
+    )
+    return [facts, _grid(files), *_commands(made)]
+
+
+def _grid(files: list[dict[str, Any]]) -> Grid:
+    columns = (
+        Column("path", "File"),
+        Column("bytes", "Size", "bytes", right=True),
+        Column("source", "From", "text"),
+        Column("status", "State", "text"),
+    )
+    return Grid(columns, files, main=True)
+
+
+def _commands(made: Handover | None) -> list[Block]:
+    if made is None:
+        return []
+    lines = [*(f"wrote {path}" for path in made.written), *(shlex.join(command) for command in made.commands)]
+    return [Lines(lines, title=f"For {made.target}")]
+
+
+def _hints(plan: Plan, artifact: Artifact | None) -> tuple[str, ...]:
+    if artifact is None:
+        quantisation = f" --quant {plan.quantisation}" if plan.quantisation else ""
+        return (f"modelpick download {plan.model}{quantisation}",)
+    return (f"modelpick verify {shlex.quote(artifact.path)}",)

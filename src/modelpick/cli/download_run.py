@@ -1,0 +1,171 @@
+"""What ``modelpick download`` does, step by step: who is meant, may it be, what is there, fetch, hand over."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modelpick.acquisition.interface import Artifact, Handover, HubSettings, Observer, Plan, Source, Wish
+from modelpick.errors import NotFoundError
+from modelpick.licensing.interface import Asker
+from modelpick.output.interface import Document
+from modelpick.registry.interface import ModelFacts
+
+if TYPE_CHECKING:
+    from modelpick.cli.download_license import Licensed
+    from modelpick.registry.reader import Registry
+
+_REPO = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The command line, read."""
+
+    model: str
+    quantisation: str | None
+    weights: str | None
+    revision: str
+    folder: Path | None
+    runtime: str | None
+    create: bool
+    accept_license: bool
+    allow_pickle: bool
+    dry_run: bool
+    registry: Path | None
+    policy: Path | str | None = None
+    asker: Asker | None = None
+
+
+def run(request: Request, observe: Observer) -> Document:
+    """Carry out a download (or its dry run); the document to show.
+
+    :raises PolicyError: before anything is asked of the Hub when the registry's verdict is refused.
+    """
+    from modelpick.acquisition.settings import hub_settings, patience
+    from modelpick.cli.download_document import document_of
+    from modelpick.cli.download_license import Judge
+    from modelpick.registry.reader import open_registries
+
+    hub = hub_settings()
+    with open_registries(request.registry) as registry:
+        facts, wish = subject(registry, request)
+        judge = Judge(registry, request.policy, request.asker, accepted=request.accept_license)
+        known = judge.known(facts) if facts else None
+        edition = registry.edition()
+        if hub.offline:
+            return _offline(request, wish, known, hub, edition)
+        from modelpick.acquisition.plan import make_plan
+
+        plan = make_plan(wish, hub, os.environ, patience=patience())
+        assert plan.card is not None
+        licensed = judge.live(plan.card, known)
+    if request.dry_run:
+        return document_of(request, plan, licensed, edition)
+    artifact = _fetch(plan, licensed, hub, observe)
+    return document_of(request, plan, licensed, edition, artifact, _handover(request, artifact))
+
+
+def subject(registry: Registry, request: Request) -> tuple[ModelFacts | None, Wish]:
+    """The model that was meant and where it may be: a registry row with its variants, or any repository.
+
+    :raises NotFoundError: when no weights of it are published, or nothing has that name.
+    """
+    from modelpick.registry.resolve import resolve
+
+    name, _, tag = request.model.partition(":") if "/" in request.model else (request.model, "", "")
+    facts = None
+    try:
+        facts = registry.facts(resolve(registry, name))
+    except NotFoundError:
+        if not _REPO.fullmatch(name):
+            raise
+    quantisation = request.quantisation or tag or None
+    sources = _repository(name, facts) if _is_repository(name, facts) else _variants(facts)
+    if facts and not facts.model.downloadable and not _REPO.fullmatch(name):
+        raise _unpublished(facts)
+    wish = Wish(
+        model=facts.model.slug if facts else name,
+        sources=sources,
+        quantisation=quantisation,
+        format=request.weights,
+        revision=request.revision,
+        allow_pickle=request.allow_pickle,
+        folder=request.folder,
+        params_total=facts.model.params_total if facts else None,
+    )
+    return facts, wish
+
+
+def _is_repository(name: str, facts: ModelFacts | None) -> bool:
+    """Whether the user named one repository, and not the model that a repository stands for."""
+    return bool(_REPO.fullmatch(name)) and (facts is None or name.lower() != (facts.model.hf_repo or "").lower())
+
+
+def _repository(name: str, facts: ModelFacts | None) -> tuple[Source, ...]:
+    known = [source for source in _variants(facts) if source.repo.lower() == name.lower()]
+    return tuple(known) or (Source(name, "gguf", True), Source(name, "safetensors", True))
+
+
+def _variants(facts: ModelFacts | None) -> tuple[Source, ...]:
+    if facts is None:
+        return ()
+    found = [
+        Source(row.repo, row.format, row.publisher == "official", row.quantisation, row.files) for row in facts.variants
+    ]
+    if facts.model.hf_repo and not any(source.repo == facts.model.hf_repo for source in found):
+        found.append(Source(facts.model.hf_repo, "safetensors", True))
+    return tuple(found)
+
+
+def _unpublished(facts: ModelFacts) -> NotFoundError:
+    model = facts.model
+    how = {"service": "it is a service", "api": "it is reached by an API", "closed": "it is closed"}
+    return NotFoundError(
+        f"{model.name}: no weights are published ({how.get(model.access, model.access)} of {model.developer})",
+        hint="`modelpick recommend` finds one that can run here",
+        details={"model": model.slug, "access": model.access},
+    )
+
+
+def _fetch(plan: Plan, licensed: Licensed, hub: HubSettings, observe: Observer) -> Artifact:
+    from modelpick.acquisition import manifest
+    from modelpick.acquisition.faults import gated
+    from modelpick.acquisition.fetch import fetch, with_verdict
+    from modelpick.acquisition.headers import inspector
+    from modelpick.acquisition.settings import patience
+
+    if not plan.accessible:
+        raise gated(plan.repo, hub.endpoint)
+    artifact = fetch(plan, hub, observe=observe, inspect=inspector(plan), patience=patience())
+    artifact = with_verdict(artifact, licensed.verdict.commercial_use)
+    manifest.write(artifact)
+    return artifact
+
+
+def _handover(request: Request, artifact: Artifact) -> Handover | None:
+    if request.runtime is None:
+        return None
+    from modelpick.acquisition.handover import create_in_ollama, handover
+
+    made = handover(artifact, request.runtime, os.environ)  # type: ignore[arg-type]
+    if request.create:
+        said = create_in_ollama(made)
+        made = replace(made, notes=(*made.notes, *said.splitlines()[-1:]))
+    return made
+
+
+def _offline(
+    request: Request, wish: Wish, known: Licensed | None, hub: HubSettings, edition: dict[str, Any]
+) -> Document:
+    """Without the Hub only what was fetched before will do."""
+    from modelpick.acquisition.headers import inspect_any
+    from modelpick.acquisition.offline import fetched_before
+    from modelpick.cli.download_document import offline_document
+
+    artifact = fetched_before(wish, hub, inspect_any)
+    made = None if request.dry_run else _handover(request, artifact)
+    return offline_document(artifact, known, edition, made)
