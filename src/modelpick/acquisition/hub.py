@@ -60,7 +60,7 @@ def describe(repo: str, revision: str, hub: HubSettings, patience: Patience | No
         files=files,
         card=_card(info),
         gated=info.gated if isinstance(info.gated, str) else ("auto" if info.gated else None),
-        architecture=gguf.get("architecture") or _mapping(info.config).get("model_type"),
+        architecture=_text(gguf.get("architecture")),
         params_total=gguf.get("total") or tensors,
         unsafe=refused,
     )

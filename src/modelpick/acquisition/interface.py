@@ -57,6 +57,8 @@ class Plan:
     """Other quantisations in the same repository."""
     accessible: bool = True
     """False when the publisher's gate is closed to the token that there is."""
+    expected_architecture: str | None = None
+    """GGUF's name of the architecture that the registry knows the model by."""
 
     @property
     def total_bytes(self) -> int:
@@ -163,6 +165,8 @@ class Wish:
     """Where the files go; None is the Hub's cache."""
     params_total: int | None = None
     """The registry's count, to match the headers with."""
+    architecture: str | None = None
+    """GGUF's name of the registry's architecture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,17 @@ class Selection:
     files: tuple[RemoteFile, ...]
     notes: tuple[str, ...] = ()
     alternatives: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a weight file says of itself. ``file_type`` is GGUF's number of the mix, ``main_type`` the type that takes
+    most of the bytes; ``parameters`` is None where packing hides them."""
+
+    architecture: str | None
+    file_type: int | None
+    main_type: str | None
+    parameters: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,7 @@ def _plan(
         architecture=listing.architecture,
         params_total=listing.params_total or wish.params_total,
         alternatives=selection.alternatives,
+        expected_architecture=wish.architecture,
     )
     return situated(plan, hub, environment)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from modelpick.cli.asker_options import asker_options, policy_options
 from modelpick.cli.emit import emit
 from modelpick.cli.options import OutputOptions, model_argument, registry_option
 from modelpick.cli.progress import KINDS, observer
@@ -50,6 +51,8 @@ Examples:
 @click.option("--allow-pickle", is_flag=True, help="Fetch pickled weights where nothing safer exists.")
 @click.option("--dry-run", is_flag=True, help="Say what would be fetched, and fetch nothing.")
 @click.option("--progress", type=click.Choice(KINDS), default="auto", help="Progress on stderr [default: auto].")
+@policy_options()
+@asker_options
 @registry_option
 @click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
 @click.option("--fields", metavar="A,B,C", help="Only these fields of each result.")
@@ -80,8 +83,9 @@ def command(model: str, **given: Any) -> None:
         allow_pickle=given["allow_pickle"],
         dry_run=given["dry_run"],
         registry=given["registry"],
-        policy=given.get("policy"),
-        asker=given.get("asker"),
+        policy=given["policy"],
+        policy_chosen=_chosen("license") or _chosen("policy"),
+        asker=given["asker"],
     )
     emit(run(request, observer(given["progress"], quiet=output.quiet)), output)
 
@@ -95,3 +99,10 @@ def _formats(given: dict[str, Any]) -> tuple[str | None, OutputOptions]:
     fields = tuple(name.strip() for name in (given["fields"] or "").split(",") if name.strip())
     output = OutputOptions(shown[0] if shown else "table", fields, given["color"], given["quiet"])
     return weights[0] if weights else None, output
+
+
+def _chosen(name: str) -> bool:
+    """Whether an option was given by anyone: on the command line, in the environment or in the config file."""
+    from click.core import ParameterSource
+
+    return click.get_current_context().get_parameter_source(name) not in (None, ParameterSource.DEFAULT)

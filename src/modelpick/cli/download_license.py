@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from modelpick.errors import PolicyError
@@ -12,6 +11,7 @@ from modelpick.licensing.interface import Asker, Card, Decision, Verdict
 from modelpick.registry.interface import ModelFacts
 
 if TYPE_CHECKING:
+    from modelpick.cli.asker_options import PolicyChoice
     from modelpick.registry.reader import Registry
 
 
@@ -35,25 +35,19 @@ class Licensed:
 class Judge:
     """Judges cards with the registry's lineage and asks the policy.
 
-    Without ``policy`` the built-in ``permissive`` decides, and ``accepted`` terms pass what it refuses; a policy that
-    the user or the company chose is never overruled.
+    Where no policy was ``chosen`` the built-in ``permissive`` decides, and ``accepted`` terms pass what it refuses;
+    a policy that the user or the company chose is never overruled.
     """
 
-    def __init__(self, registry: Registry, policy: Path | str | None, asker: Asker | None, *, accepted: bool) -> None:
-        from modelpick.licensing.policy import PERMISSIVE, load_policy, named_policy
+    def __init__(
+        self, registry: Registry, policy: PolicyChoice, asker: Asker, *, chosen: bool = False, accepted: bool = False
+    ) -> None:
         from modelpick.licensing.rows import Verdicts, catalogue_of
 
         self._catalogue = catalogue_of(registry)
         self._verdicts = Verdicts(registry, self._catalogue)
-        self._asker = asker or Asker()
-        self._accepted = accepted
-        self._chosen = policy is not None
-        if policy is None:
-            self._policy = PERMISSIVE
-        elif isinstance(policy, Path):
-            self._policy = load_policy(policy, self._catalogue)
-        else:
-            self._policy = named_policy(policy)
+        self._policy = policy.load(self._catalogue)
+        self._asker, self._chosen, self._accepted = asker, chosen, accepted
 
     def known(self, facts: ModelFacts) -> Licensed:
         """The registry's verdict.
@@ -63,7 +57,9 @@ class Judge:
         from modelpick.licensing.serialise import from_json
 
         verdict = from_json(facts.model.verdict)
-        return Licensed(verdict, None, self._decide(verdict))
+        return Licensed(
+            verdict, None, self._decide(verdict, f"`modelpick license explain {facts.model.slug}` says why")
+        )
 
     def live(self, card: Card, known: Licensed | None) -> Licensed:
         """The card of the repository as it is now, beside what the registry says.
@@ -77,11 +73,11 @@ class Judge:
 
         verdict = judge(card, self._verdicts.resolve, self._catalogue)
         if known is None or known.registry is None:
-            return Licensed(None, verdict, self._decide(verdict))
+            return Licensed(None, verdict, self._decide(verdict, f"read the card of {card.name}"))
         if not verdict.declared_licenses and not verdict.binding_licenses:
             note = f"the card of {card.name} declares no licence; the registry's verdict stands"
             return Licensed(known.registry, None, known.decision, (note,))
-        decision = self._decide(verdict)
+        decision = self._decide(verdict, f"read the card of {card.name}")
         return Licensed(known.registry, verdict, decision, self._compared(known.registry, verdict, card.name))
 
     def _compared(self, registry: Verdict, live: Verdict, name: str) -> tuple[str, ...]:
@@ -103,15 +99,14 @@ class Judge:
             return (told,)
         return ()
 
-    def _decide(self, verdict: Verdict) -> Decision:
+    def _decide(self, verdict: Verdict, hint: str) -> Decision:
         from modelpick.licensing.decide import decide
 
-        decision = decide(verdict, self._policy, self._asker, today=date.today())
+        decision = decide(verdict, self._policy, self._asker, today=datetime.now(UTC).date())
         if decision.allowed or (self._accepted and not self._chosen):
             return decision
-        hint = "`--policy any` fetches it for uses that its terms allow"
         if not self._chosen:
-            hint = f"if the terms suit your use, read them and add --accept-license; {hint}"
+            hint = f"{hint}; if the terms suit your use, read them and add --accept-license"
         raise PolicyError(
             f"{verdict.model}: refused by the policy {decision.policy}: {decision.clause}",
             hint=hint,

@@ -15,6 +15,7 @@ from modelpick.output.interface import Document
 from modelpick.registry.interface import ModelFacts
 
 if TYPE_CHECKING:
+    from modelpick.cli.asker_options import PolicyChoice
     from modelpick.cli.download_license import Licensed
     from modelpick.registry.reader import Registry
 
@@ -36,8 +37,9 @@ class Request:
     allow_pickle: bool
     dry_run: bool
     registry: Path | None
-    policy: Path | str | None = None
-    asker: Asker | None = None
+    policy: PolicyChoice
+    policy_chosen: bool
+    asker: Asker
 
 
 def run(request: Request, observe: Observer) -> Document:
@@ -48,12 +50,18 @@ def run(request: Request, observe: Observer) -> Document:
     from modelpick.acquisition.settings import hub_settings, patience
     from modelpick.cli.download_document import document_of
     from modelpick.cli.download_license import Judge
-    from modelpick.registry.reader import open_registries
+    from modelpick.registry.reader import Registry
 
     hub = hub_settings()
-    with open_registries(request.registry) as registry:
+    with Registry.open(request.registry) as registry:
         facts, wish = subject(registry, request)
-        judge = Judge(registry, request.policy, request.asker, accepted=request.accept_license)
+        judge = Judge(
+            registry,
+            request.policy,
+            request.asker,
+            chosen=request.policy_chosen,
+            accepted=request.accept_license,
+        )
         known = judge.known(facts) if facts else None
         edition = registry.edition()
         if hub.offline:
@@ -74,15 +82,8 @@ def subject(registry: Registry, request: Request) -> tuple[ModelFacts | None, Wi
 
     :raises NotFoundError: when no weights of it are published, or nothing has that name.
     """
-    from modelpick.registry.resolve import resolve
-
     name, _, tag = request.model.partition(":") if "/" in request.model else (request.model, "", "")
-    facts = None
-    try:
-        facts = registry.facts(resolve(registry, name))
-    except NotFoundError:
-        if not _REPO.fullmatch(name):
-            raise
+    facts = _facts(registry, name)
     quantisation = request.quantisation or tag or None
     sources = _repository(name, facts) if _is_repository(name, facts) else _variants(facts)
     if facts and not facts.model.downloadable and not _REPO.fullmatch(name):
@@ -96,8 +97,34 @@ def subject(registry: Registry, request: Request) -> tuple[ModelFacts | None, Wi
         allow_pickle=request.allow_pickle,
         folder=request.folder,
         params_total=facts.model.params_total if facts else None,
+        architecture=_architecture(facts),
     )
     return facts, wish
+
+
+def _facts(registry: Registry, name: str) -> ModelFacts | None:
+    """The registry's row; for a repository only one that names exactly this repository, never one like it."""
+    from modelpick.registry.resolve import resolve
+
+    try:
+        facts = registry.facts(resolve(registry, name))
+    except NotFoundError:
+        if _REPO.fullmatch(name):
+            return None
+        raise
+    if facts is None or not _REPO.fullmatch(name):
+        return facts
+    repos = {facts.model.hf_repo, *(row.repo for row in facts.variants)}
+    return facts if name.lower() in {repo.lower() for repo in repos if repo} else None
+
+
+def _architecture(facts: ModelFacts | None) -> str | None:
+    """GGUF's name of the model's architecture, where the registry and the tables know it."""
+    from modelpick.estimation.families import FAMILIES
+
+    kind = facts.architecture.model_type if facts and facts.architecture else None
+    family = FAMILIES.get(kind) if kind else None
+    return family.name if family else None
 
 
 def _is_repository(name: str, facts: ModelFacts | None) -> bool:
@@ -137,10 +164,12 @@ def _fetch(plan: Plan, licensed: Licensed, hub: HubSettings, observe: Observer) 
     from modelpick.acquisition.fetch import fetch, with_verdict
     from modelpick.acquisition.headers import inspector
     from modelpick.acquisition.settings import patience
+    from modelpick.cli.weight_headers import READERS
+    from modelpick.quantisation.kinds import FILE_TYPES
 
     if not plan.accessible:
         raise gated(plan.repo, hub.endpoint)
-    artifact = fetch(plan, hub, observe=observe, inspect=inspector(plan), patience=patience())
+    artifact = fetch(plan, hub, observe=observe, inspect=inspector(plan, READERS, FILE_TYPES), patience=patience())
     artifact = with_verdict(artifact, licensed.verdict.commercial_use)
     manifest.write(artifact)
     return artifact
@@ -165,7 +194,8 @@ def _offline(
     from modelpick.acquisition.headers import inspect_any
     from modelpick.acquisition.offline import fetched_before
     from modelpick.cli.download_document import offline_document
+    from modelpick.cli.weight_headers import READERS
 
-    artifact = fetched_before(wish, hub, inspect_any)
+    artifact = fetched_before(wish, hub, inspect_any(READERS))
     made = None if request.dry_run else _handover(request, artifact)
     return offline_document(artifact, known, edition, made)

@@ -32,8 +32,8 @@ def command(stores: tuple[str, ...], registry: Path | None, output: OutputOption
     """
     from modelpick.acquisition.stores import installed
     from modelpick.cli.installed_document import document_of
-    from modelpick.registry.reader import open_registries
+    from modelpick.registry.reader import Registry
 
     found = tuple(model for model in installed(os.environ) if not stores or model.store in stores)
-    with open_registries(registry) as opened:
+    with Registry.open(registry) as opened:
         emit(document_of(found, opened), output)
