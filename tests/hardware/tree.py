@@ -1,7 +1,7 @@
 """Machines we do not own: small TOML files that become a tree of /proc and /sys under a temporary root.
 
-``[files]`` holds paths and contents. ``[pci]`` maps an address to ``vendor:device class driver revision``. ``[amd]``
-maps an address to what amdgpu and the KFD say. ``empty`` lists files that only have to be there. ``smi`` is what nvidia-smi
+``[files]`` holds paths and contents. ``[pci]`` maps an address to ``vendor:device class driver revision`` and ``[amd]``
+to what amdgpu and the KFD say. ``empty`` lists files that only have to be there. ``smi`` is what nvidia-smi
 prints, and ``processor`` the first block of /proc/cpuinfo.
 """
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 
 from modelpick.hardware.amd_names import device_name
-from modelpick.hardware.cards import ROCM_GFX, compute_of
+from modelpick.hardware.cards import ROCM_GFX, with_figures
 from modelpick.hardware.detect import Surroundings
 from modelpick.hardware.interface import AcceleratorSpec, Device, Finding, MemoryPool
 from modelpick.hardware.pci import AMD, PciDevice, link_of
@@ -88,7 +88,6 @@ def _device(
     shares = gfx in _APUS or pci.device == _MI300A or (spec is not None and spec.unified)
     # A large carve-out of an APU is memory the host does not see, so it is a pool of its own.
     own = total is not None and (not shares or (total > _SMALL_CARVE_OUT and pci.device != _MI300A))
-    flops, origin = compute_of(spec) if spec else (None, None)
     generation, width = link_of(probe, pci.address)
     device = Device(
         index=index,
@@ -100,13 +99,11 @@ def _device(
         integrated=shares,
         usable_bytes=None if own else _usable(folder, total, shares, around),
         gfx=gfx,
-        fp16_flops=flops,
-        fp16_origin=origin,
         pcie_generation=None if shares else generation,
         pcie_width=None if shares else width,
-        accelerator=spec.name if spec else None,
         pci_address=pci.address,
     )
+    device = with_figures(device, spec)
     if device.pool == "host":
         return device, None
     free = total - used if total is not None and used is not None else None

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from modelpick.hardware.apple_chips import CHIPS, AppleChip, wired_limit
-from modelpick.hardware.cards import compute_of
+from modelpick.hardware.cards import with_figures
 from modelpick.hardware.detect import Surroundings
 from modelpick.hardware.interface import Device, Finding, MemoryPool, Vendor
 from modelpick.hardware.sysctl import sysctl, sysctl_number
@@ -35,14 +35,13 @@ def _silicon(name: str, around: Surroundings) -> Device:
     spec = around.lookup(chip.accelerator if chip else name, None, None)
     if spec is None:
         around.probe.note("apple", f"{name}: not in the table, so its bandwidth is unknown", warning=True)
-    flops, origin = compute_of(spec) if spec else (None, None)
     total = around.host.total_bytes
     limit_mib = sysctl_number(around.probe, "iogpu.wired_limit_mb")
     usable = wired_limit(total) if total else None
     if limit_mib:  # 0: the system's default
         usable = limit_mib * MIB
         around.probe.note("apple", f"iogpu.wired_limit_mb lets the GPU hold {limit_mib} MiB")
-    return Device(
+    device = Device(
         index=0,
         name=chip.accelerator if chip else name,
         vendor="apple",
@@ -51,10 +50,8 @@ def _silicon(name: str, around: Surroundings) -> Device:
         unified=True,
         integrated=True,
         usable_bytes=usable,
-        fp16_flops=flops,
-        fp16_origin=origin,
-        accelerator=spec.name if spec else None,
     )
+    return with_figures(device, spec)
 
 
 def chip_named(name: str, cores: int | None, memory_bytes: int | None) -> AppleChip | None:
@@ -95,7 +92,6 @@ def _display(entry: dict[str, Any], index: int, around: Surroundings) -> tuple[D
     total = round(float(size[1]) * (GIB if size[2] == "G" else MIB)) if size else None
     shared = total is None or entry.get("sppci_bus") == "spdisplays_builtin"
     spec = around.lookup(name, total, None)
-    flops, origin = compute_of(spec) if spec else (None, None)
     pool = None
     if not shared:
         rate = spec.bandwidth_bytes_per_second if spec else None
@@ -108,8 +104,5 @@ def _display(entry: dict[str, Any], index: int, around: Surroundings) -> tuple[D
         pool=pool.name if pool else "host",
         unified=shared,
         integrated=shared,
-        fp16_flops=flops,
-        fp16_origin=origin,
-        accelerator=spec.name if spec else None,
     )
-    return device, pool
+    return with_figures(device, spec), pool

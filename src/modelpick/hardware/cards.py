@@ -52,7 +52,7 @@ def device_of(spec: AcceleratorSpec, index: int, pool: str, *, total_bytes: int 
         fp16_flops=flops,
         fp16_origin=origin,
         accelerator=spec.name,
-        fp32_flops=spec.fp32_flops,
+        fp32_flops=single_precision(spec),
     )
 
 
@@ -68,6 +68,22 @@ def backend_of(spec: AcceleratorSpec) -> Backend:
         case "apple":
             return "metal"
     return "vulkan"
+
+
+def with_figures(device: Device, spec: AcceleratorSpec | None) -> Device:
+    """``device`` with what the table knows of it; unchanged where the table knows nothing."""
+    if spec is None:
+        return device
+    flops, origin = compute_of(spec)
+    return replace(
+        device, accelerator=spec.name, fp16_flops=flops, fp16_origin=origin, fp32_flops=single_precision(spec)
+    )
+
+
+def single_precision(spec: AcceleratorSpec) -> float | None:
+    """FP32 FLOPS of the table; Apple's chips do as many in single as in half precision."""
+    chip = chip_of(spec.name)
+    return spec.fp32_flops if spec.fp32_flops is not None or chip is None else chip.fp16_flops
 
 
 def compute_of(spec: AcceleratorSpec) -> tuple[float | None, Origin | None]:

@@ -5,7 +5,7 @@ The kernel tells a card's memory to nobody but Level Zero, so without it the siz
 
 from __future__ import annotations
 
-from modelpick.hardware.cards import compute_of
+from modelpick.hardware.cards import with_figures
 from modelpick.hardware.detect import Surroundings
 from modelpick.hardware.interface import Backend, Device, Finding, MemoryPool
 from modelpick.hardware.pci import INTEL, PciDevice, link_of, name_in_pci_ids
@@ -64,7 +64,6 @@ def _device(
     known = _INTEGRATED.get(pci.device) or _NAMES.get(pci.device)
     name = known or name_in_pci_ids(around.probe, INTEL, pci.device) or f"Intel GPU {pci.device}"
     spec = around.lookup(name, sizes[0] if sizes else None, None)
-    flops, origin = compute_of(spec) if spec else (None, None)
     generation, width = link_of(around.probe, pci.address)
     # SYCL needs an Xe core; what came before runs over Vulkan.
     backend: Backend = "sycl" if not integrated or "Arc" in name or "Xe" in name else "vulkan"
@@ -76,13 +75,11 @@ def _device(
         pool="host" if integrated else f"intel{index}",
         unified=integrated,
         integrated=integrated,
-        fp16_flops=flops,
-        fp16_origin=origin,
         pcie_generation=None if integrated else generation,
         pcie_width=None if integrated else width,
-        accelerator=spec.name if spec else None,
         pci_address=pci.address,
     )
+    device = with_figures(device, spec)
     if integrated:
         return device, None
     rate = spec.bandwidth_bytes_per_second if spec else None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from modelpick.hardware.cards import compute_of
+from modelpick.hardware.cards import with_figures
 from modelpick.hardware.detect import Surroundings
 from modelpick.hardware.host_linux import board
 from modelpick.hardware.interface import AcceleratorSpec, Device, Finding, MemoryPool, Origin
@@ -139,7 +140,6 @@ def _whole(
     card: Card, spec: AcceleratorSpec | None, probe: Probe, is_visible: bool
 ) -> tuple[Device, MemoryPool | None]:
     unified = card.unified or (spec is not None and spec.unified)
-    flops, origin = compute_of(spec) if spec else (None, None)
     device = Device(
         index=card.number,
         name=card.name,
@@ -149,15 +149,13 @@ def _whole(
         unified=unified,
         integrated=unified,
         compute_capability=card.capability or (spec.compute_capability if spec else None),
-        fp16_flops=flops,
-        fp16_origin=origin,
         pcie_generation=card.pcie_generation,
         pcie_width=card.pcie_width,
         nvlink_bytes_per_second=card.nvlink,
-        accelerator=spec.name if spec else None,
         pci_address=card.address,
         visible=is_visible,
     )
+    device = with_figures(device, spec)
     if unified:
         probe.note("nvidia", f"{card.name} has no memory of its own: it uses the host's")
         return device, None
@@ -170,7 +168,6 @@ def _part(
     card: Card, part: Instance, number: int, spec: AcceleratorSpec | None, is_visible: bool
 ) -> tuple[Device, MemoryPool]:
     """A MIG instance has its share of the multiprocessors and of the memory's slices, hence of its bandwidth."""
-    flops, origin = compute_of(spec) if spec else (None, None)
     pool = f"nvidia{card.number}mig{number}"
     profile = re.search(r"\d+g\.\d+gb\S*", part.name)
     device = Device(
@@ -180,15 +177,22 @@ def _part(
         backend="cuda",
         pool=pool,
         compute_capability=card.capability,
-        fp16_flops=flops * part.compute_share if flops and part.compute_share else None,
-        fp16_origin=origin if flops and part.compute_share else None,
         pcie_generation=card.pcie_generation,
         pcie_width=card.pcie_width,
         mig_profile=profile[0] if profile else part.name,
-        accelerator=spec.name if spec else None,
         pci_address=card.address,
         visible=is_visible,
     )
+    device = with_figures(device, spec)
+    if part.compute_share is None:
+        device = replace(device, fp16_flops=None, fp16_origin=None, fp32_flops=None)
+    else:
+        half, single = device.fp16_flops, device.fp32_flops
+        device = replace(
+            device,
+            fp16_flops=half and half * part.compute_share,
+            fp32_flops=single and single * part.compute_share,
+        )
     whole = card.bandwidth or (spec.bandwidth_bytes_per_second if spec else None)
     rate = round(whole * part.memory_share) if whole and part.memory_share else None
     return device, MemoryPool(pool, part.total, part.free, rate, "estimated" if rate else None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from modelpick.hardware.cards import backend_of, compute_of
+from modelpick.hardware.cards import backend_of, with_figures
 from modelpick.hardware.detect import Surroundings
 from modelpick.hardware.interface import Backend, Device, Finding, MemoryPool, Vendor
 from modelpick.hardware.registry_windows import Values, subkeys
@@ -59,7 +59,6 @@ def _device(values: Values, vendor: Vendor, index: int, around: Surroundings) ->
     around.probe.reading("windows", f"{name}: HardwareInformation.qwMemorySize", total, "bytes")
     integrated = bool(_INTEGRATED.search(name))
     spec = around.lookup(name, None if integrated else total, None)
-    flops, origin = compute_of(spec) if spec else (None, None)
     device = Device(
         index=index,
         name=name,
@@ -70,10 +69,8 @@ def _device(values: Values, vendor: Vendor, index: int, around: Surroundings) ->
         integrated=integrated,
         compute_capability=spec.compute_capability if spec else None,
         gfx=spec.gfx if spec else None,
-        fp16_flops=flops,
-        fp16_origin=origin,
-        accelerator=spec.name if spec else None,
     )
+    device = with_figures(device, spec)
     if integrated:
         return device, None
     rate = spec.bandwidth_bytes_per_second if spec else None
