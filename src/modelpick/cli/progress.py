@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import asdict
 
 from modelpick.acquisition.interface import Event, Observer
 from modelpick.cli.emit import warn
@@ -25,8 +26,16 @@ def observer(kind: str, *, quiet: bool) -> Observer:
 
 
 def _json(event: Event) -> None:
-    sys.stderr.write(json_line(event))
+    sys.stderr.write(json_line(asdict(event)))
     sys.stderr.flush()
+
+
+def _status(event: Event) -> str:
+    return status_line(event.bytes_done, event.bytes_total, event.bytes_per_second, event.seconds_left)
+
+
+def _message(event: Event) -> str | None:
+    return message_line(event.kind, event.path, event.message)
 
 
 class _Plain:
@@ -38,8 +47,8 @@ class _Plain:
             if time.monotonic() - self._told < _PLAIN_EVERY_SECONDS:
                 return
             self._told = time.monotonic()
-            warn(status_line(event))
-        elif line := message_line(event):
+            warn(_status(event))
+        elif line := _message(event):
             warn(line)
 
 
@@ -48,9 +57,9 @@ class _Renewed:
 
     def __call__(self, event: Event) -> None:
         if event.kind in ("progress", "start"):
-            sys.stderr.write(f"\r\x1b[K{status_line(event)}")
+            sys.stderr.write(f"\r\x1b[K{_status(event)}")
         else:
             sys.stderr.write("\r\x1b[K")
-            if line := message_line(event):
+            if line := _message(event):
                 warn(line)
         sys.stderr.flush()
