@@ -15,7 +15,7 @@ CHAPTER = {
     "Claude 2": "claude-2", "StableAudio": "stable-audio-1.0", "Midjourney": "midjourney-v5.2",
     "Midjourney v5.1": "midjourney-v5.1", "DALL-E": "dall-e-1", "DALL·E": "dall-e-1", "GPT-J 6B": "gpt-j-6b",
     "GPT-NeoX 20B": "gpt-neox-20b", "GPT-NewX 20B": "gpt-neox-20b", "BLOOM": "bloom-176b", "OPT": "opt-175b",
-    "Stable Diffusion": "stable-diffusion-v1-5", "LLaMA": "llama-7b", "LLaMA 7B": "llama-7b",
+    "Stable Diffusion": "stable-diffusion-v1-4", "LLaMA": "llama-7b", "LLaMA 7B": "llama-7b",
     "LLaMA 13B": "llama-13b", "LLaMA 33B": "llama-33b", "LLaMA 65B": "llama-65b", "Alpaca 7B": "alpaca-7b",
     "Alpaca-LoRA": "alpaca-lora-7b", "Vicuna": "vicuna-13b-v0", "Vicuna 13B": "vicuna-13b-v1.5",
     "LLaMA-Adapter": "llama-adapter-v1-7b", "Koala": "koala-13b", "Open Assistant": "oasst-sft-4-pythia-12b",
@@ -29,7 +29,7 @@ CHAPTER = {
     "SDXL 1.0 refiner": "sdxl-refiner-1.0", "WizardCoder": "wizardcoder-15b-v1.0", "StarCoder": "starcoder",
     "Code LLaMA": "codellama-7b", "Persimmon 8B": "persimmon-8b-base", "Mistral 7B": "mistral-7b-v0.1",
     "Mistral 7B Instruct": "mistral-7b-instruct-v0.1", "XGen": "xgen-7b-8k-base", "OpenMoE": "openmoe-8b",
-    "Whisper": "whisper-large-v2", "wav2vec": "wav2vec", "Wave2vec": "wav2vec2-base", "Bark": "bark",
+    "Whisper": "whisper-large-v2", "wav2vec": "wav2vec", "Wave2vec": "wav2vec", "Bark": "bark",
     "ViT": "vit-base-patch16-224", "SAM": "sam-vit-huge", "Imagen": "imagen", "Chinchilla 70B": "chinchilla-70b",
     "PaLM 540B": "palm-540b", "Flamingo": "flamingo-80b", "ViT 22B": "vit-22b", "ViT-L/14": "clip-vit-large-patch14",
 }  # fmt: skip
@@ -100,3 +100,19 @@ def test_figures_that_differ_from_the_source_are_kept_beside_it(models: Models) 
     assert "1.4 trillion" in models["llama-7b"]["seed_discrepancy"]
     assert models["llama-7b"]["training_tokens"] == 10**12
     assert sum("seed_discrepancy" in model for model in models.values()) >= 59
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PaLM-2", "ChatGPT", "GPT-4", "Claude", "Claude 2", "StableAudio", "Midjourney", "DALL-E", "GPT-J 6B",
+        "GPT-NeoX 20B", "BLOOM", "Stable Diffusion", "LLaMA 7B", "Alpaca 7B", "Alpaca-LoRA", "LLaMA-Adapter",
+        "WizardLM 7B", "WizardLM 13B", "MPT 7B", "MPT 30B", "Falcon 7B", "Falcon 40B", "Falcon 180B", "LLaMA-2 7B",
+        "LLaMA-2 13B", "LLaMA-2 70B", "Stable Diffusion XL", "SDXL 0.9", "SDXL 1.0", "WizardCoder", "StarCoder",
+        "Code LLaMA 7B", "Code LLaMA 34B Instruct", "Persimmon 8B", "Mistral 7B", "wav2vec", "Wave2vec", "Bark",
+    ],
+)  # fmt: skip
+def test_a_name_of_one_system_means_one_row(names: list[dict[str, set[str]]], name: str) -> None:
+    key = normal_form(name)
+    found = next((kind[key] for kind in names if key in kind), set())
+    assert len(found) == 1
