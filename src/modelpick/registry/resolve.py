@@ -24,7 +24,7 @@ def resolve(registry: Layers, name: str) -> str:
     key = normal_form(name)
     if not key or len(name) > _LONGEST:
         raise UsageError(f"{name[:60]!r} is not a model's name", hint="see the names: modelpick list")
-    for kind in _KINDS:
+    for kind in ("ollama", *_KINDS) if ":" in name else _KINDS:  # only an Ollama tag has a colon
         if found := _exact(registry, kind, key):
             return _only(name, found)
     if found := _starting(registry, key):

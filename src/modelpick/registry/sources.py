@@ -11,16 +11,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-from sqlmodel import SQLModel
+from pydantic import BaseModel, ValidationError
 
 from modelpick.errors import ModelpickError, UsageError
 from modelpick.registry.lines import line_of_json, line_of_toml
 from modelpick.registry.text import AcceleratorText, CollectionText, LicenseText, ModelText
 
 LARGEST_FILE = 64 * 1024 * 1024
+_LARGEST_FIELD = 1024 * 1024
 _HINT = "see data/README.md for the fields of a model"
-T = TypeVar("T", bound=SQLModel)
+T = TypeVar("T", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,15 @@ def read_sources(data: Path) -> Sources:
     files = sorted((data / "models").glob("*.toml"))
     if not files:
         raise UsageError(f"{data}: there are no models/*.toml here", hint="give the data directory with --data")
-    rules = data / "lineage_rules.toml"
-    optional = [path for path in (data / "collections.toml", rules) if path.exists()]
+    collections, rules = data / "collections.toml", data / "lineage_rules.toml"
+    others = [data / "licenses.toml", data / "accelerators.toml"]
     return Sources(
         models=tuple(entry for path in files for entry in read_models(path)),
-        licenses=tuple(_blocks(data / "licenses.toml", "license", LicenseText)),
-        accelerators=tuple(_blocks(data / "accelerators.toml", "accelerator", AcceleratorText)),
-        collections=tuple(_blocks(optional[0], "collection", CollectionText)) if optional[:1] != [rules] else (),
+        licenses=tuple(_blocks(others[0], "license", LicenseText)),
+        accelerators=tuple(_blocks(others[1], "accelerator", AcceleratorText)),
+        collections=tuple(_blocks(collections, "collection", CollectionText)) if collections.exists() else (),
         rules=_sections(_Text(rules)) if rules.exists() else {},
-        digest=_digest([*files, data / "licenses.toml", data / "accelerators.toml", *optional]),
+        digest=_digest([*files, *others, *(path for path in (collections, rules) if path.exists())]),
     )
 
 
@@ -182,16 +182,17 @@ def _whole(block: T) -> T:
             raise _Wrong("params_active", f"{block.params_active:,} is more than the total {block.params_total:,}")
         if not block.sources and block.confidence != "low":
             raise _Wrong("sources", 'may be empty only with confidence = "low"')
-        if len(json.dumps(block.arch)) > 20_000:
-            raise _Wrong("arch", "has more than 20,000 characters")
-    try:
-        block.model_dump_json()
-    except ValueError as error:
-        raise _Wrong("slug" if isinstance(block, ModelText) else "name", f"text that is not Unicode: {error}") from None
+    for name, value in block.model_dump().items():
+        try:
+            kept = json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        except (TypeError, ValueError) as error:  # a date or an infinity among free values, half a character
+            raise _Wrong(name, f"cannot be kept: {error}") from None
+        if len(kept) > _LARGEST_FIELD:
+            raise _Wrong(name, f"has {len(kept):,} bytes; the most is {_LARGEST_FIELD:,}")
     return block
 
 
-def _message(kind: type[SQLModel], code: str, where: tuple[str | int, ...], said: str, count: int) -> str:
+def _message(kind: type[BaseModel], code: str, where: tuple[str | int, ...], said: str, count: int) -> str:
     field = ".".join(str(part + 1 if isinstance(part, int) else part) for part in where) or "the block"
     more = f" (and {count - 1} more)" if count > 1 else ""
     if code == "missing":

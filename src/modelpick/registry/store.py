@@ -90,6 +90,9 @@ def session_on(path: Path) -> Iterator[Session]:
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA foreign_keys = ON")
+    # Nobody reads the file yet, and it is flushed as a whole before it takes its place.
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute("PRAGMA journal_mode = MEMORY")
     return connection
 
 
@@ -125,6 +128,7 @@ def settle(path: Path) -> None:
     wrote last (https://sqlite.org/fileformat2.html#the_database_header) are set to fixed values.
     """
     connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA synchronous = OFF")
     connection.execute("PRAGMA secure_delete = ON")
     for statement in RECOUNT:
         connection.execute(statement)

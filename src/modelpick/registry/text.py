@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from sqlmodel import Field, SQLModel
+from pydantic import BaseModel, ConfigDict, Field
 
 LONGEST = 20_000
 """Characters of one text field. The longest in the bundled sources has about 500."""
 
-Text = Annotated[str, Field(min_length=1, max_length=LONGEST, regex=r"^[^\x00]*$")]
-Slug = Annotated[str, Field(max_length=200, regex=r"^[a-z0-9][a-z0-9.+_-]*$")]
-Repo = Annotated[str, Field(max_length=200, regex=r"^[^\s/\x00]+/[^\s/\x00]+$")]
-Day = Annotated[str, Field(regex=r"^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$")]
+Text = Annotated[str, Field(min_length=1, max_length=LONGEST, pattern=r"^[^\x00]*$")]
+Slug = Annotated[str, Field(max_length=200, pattern=r"^[a-z0-9][a-z0-9.+_-]*$")]
+Repo = Annotated[str, Field(max_length=200, pattern=r"^[^\s/\x00]+/[^\s/\x00]+$")]
+Day = Annotated[str, Field(pattern=r"^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$")]
 Whole = Annotated[int, Field(gt=0, le=2**63 - 1)]
 Finite = Annotated[float, Field(gt=-1e300, lt=1e300)]
 Commercial = Literal["yes", "conditional", "no", "unknown"]
@@ -41,8 +41,8 @@ Task = Literal[
 ]
 
 
-class _Block(SQLModel):
-    model_config = {"extra": "forbid", "strict": True}
+class _Block(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class BaseText(_Block):
