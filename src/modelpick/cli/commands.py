@@ -49,6 +49,7 @@ COMMANDS: tuple[Stub, ...] = (
         "modelpick.cli.registry_cmd.group",
         "Look after the registry: your models, its build, its health.",
     ),
+    Stub("inspect", "modelpick.cli.inspect", "Say what a model file holds, and what it takes to run it."),
     Stub("hardware", "modelpick.cli.hardware", "Show this machine, or the one that the options describe."),
     Stub("doctor", "modelpick.cli.doctor", "Say what this program sees and how it judges it, for a bug report."),
     Stub("completion", "modelpick.cli.completion", "Print the completion script of a shell."),
