@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from modelpick.estimation.interface import Fit, Misfit
 from modelpick.hardware.interface import Hardware
 from modelpick.licensing.interface import Decision
+from modelpick.selection.bounds import FEWEST_BITS, Loss, bound_of, entry_ceiling, hopeless, room_of
 from modelpick.selection.filters import context_for, first_rejection
 from modelpick.selection.interface import (
     Answer,
@@ -38,9 +39,7 @@ from modelpick.selection.scoring import (
     score,
 )
 
-_FEWEST_BITS = 2.0  # per weight: below every mix of the ladder
 _NEAREST = 8
-Loss = Callable[[str | None, int | None], float | None]
 
 
 @dataclass(slots=True)
@@ -56,6 +55,7 @@ class _Search:
     picks: dict[str, Recommendation] = field(default_factory=dict)
     rejections: list[Rejection] = field(default_factory=list)
     considered: int = 0
+    room: float = 0.0
 
     def worst(self) -> float | None:
         """The score that a newcomer has to reach; None while the list is not full."""
@@ -85,14 +85,21 @@ class _Search:
             return Rejection(entry.slug, "runtime", "no published form of it runs on this backend")
         picks: list[Recommendation] = []
         turned_down: list[Rejection] = []
-        for option in options:
-            found = self._option(entry, option, decision)
+        worst = self.worst()
+        bounds = [(bound_of(entry, option, self.hardware, self.needs, self.loss), option) for option in options]
+        for bound, option in sorted(bounds, key=lambda pair: -pair[0].ceiling):
+            if picks and not self.needs.all_variants and bound.ceiling < max(pick.score for pick in picks):
+                break
+            beyond = hopeless(entry, option, bound, self.needs, self.room)
+            if beyond is None and worst is not None and bound.ceiling < worst:
+                continue
+            found = beyond or self._option(entry, option, decision)
             if isinstance(found, Rejection):
                 turned_down.append(found)
             else:
                 picks.append(found)
-        if picks:
-            return picks if self.needs.all_variants else [min(picks, key=_order)]
+        if picks or not turned_down:
+            return picks if self.needs.all_variants else [min(picks, key=_order)] if picks else []
         return _nearest(turned_down)
 
     def _option(self, entry: Entry, option: Option, decision: Decision) -> Recommendation | Rejection:
@@ -122,15 +129,14 @@ def rank(
 
     Deterministic: equal scores are ordered by quality, then by fewer bytes, then by slug.
     """
-    search = _Search(needs, hardware, decide, assess, loss, gguf_types)
-    room = _largest_room(hardware)
+    search = _Search(needs, hardware, decide, assess, loss, gguf_types, room=room_of(hardware))
     counts: Counter[str] = Counter(shelf.turned_down(needs.task, needs.policy))
     sizes = shelf.size_classes(needs.task, needs.policy)
     total = sum(count for _, count in sizes)
     lanes: list[_Lane] = []
     beyond: list[int] = []
     for size_class, count in sizes:
-        if size_class >= 0 and 2**size_class * _FEWEST_BITS / 8 > room:
+        if size_class >= 0 and 2**size_class * FEWEST_BITS / 8 > search.room:
             counts["memory"] += count
             total -= count
             beyond.append(size_class)
@@ -144,7 +150,7 @@ def rank(
         if worst is not None and lane.ceiling < worst:
             break
         assert lane.head is not None
-        if worst is None or _ceiling(lane.head, needs, hardware) >= worst:
+        if worst is None or entry_ceiling(lane.head, needs, hardware) >= worst:
             search.consider(lane.head)
         if not lane.advance():
             lanes.remove(lane)
@@ -184,30 +190,10 @@ class _Lane:
         if self.head is None:
             return False
         low = self.head.ability.low if self.head.ability else None
-        smallest = 2 ** max(self.size_class, 20) * _FEWEST_BITS / 8
+        smallest = 2 ** max(self.size_class, 20) * FEWEST_BITS / 8
         prefer = self._needs.prefer
         self.ceiling = least_quality(low) + most_points_for_speed(prefer, None) + most_points_for_size(prefer, smallest)
         return True
-
-
-def _ceiling(entry: Entry, needs: Needs, hardware: Hardware) -> float:
-    """The most this entry could score: as :class:`_Lane`, with its own size and the fastest it could be read."""
-    smallest = (entry.params_total or 2**20) * _FEWEST_BITS / 8
-    low = entry.ability.low if entry.ability else None
-    fastest = None
-    active = entry.params_active or entry.params_total
-    bandwidth = max((pool.bandwidth_bytes_per_second or 0 for pool in hardware.pools), default=0)
-    if active and bandwidth:
-        devices = max(len(hardware.usable_devices), 1)
-        fastest = 2 * devices * bandwidth / (active * _FEWEST_BITS / 8)
-    return (
-        least_quality(low) + most_points_for_speed(needs.prefer, fastest) + most_points_for_size(needs.prefer, smallest)
-    )
-
-
-def _largest_room(hardware: Hardware) -> float:
-    """All memory of the machine together: nothing larger than this fits in any placement."""
-    return float(sum(pool.total_bytes or 0 for pool in hardware.pools))
 
 
 def _order(pick: Recommendation) -> tuple[float, float, int, str, str]:

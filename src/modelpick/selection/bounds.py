@@ -1,0 +1,93 @@
+"""What can be said of an option without its memory arithmetic: the least it needs, the fastest it runs, the most it
+scores.
+
+A bound is never beaten by the truth, so the search may skip on it and still find what trying everything finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from modelpick.hardware.interface import Hardware
+from modelpick.selection.interface import Entry, Needs, Option, Rejection
+from modelpick.selection.scoring import least_quality, most_points_for_size, most_points_for_speed
+from modelpick.units import GIB
+
+Loss = Callable[[str | None, int | None], float | None]
+FEWEST_BITS = 2.0
+"""Per weight: below every form that is offered."""
+
+# The base type of each mix; its raised tensors only add to it. 16-bit embeddings only add to low-bit formats.
+_LEAST_BITS = {
+    "F32": 32.0, "F16": 16.0, "BF16": 16.0, "Q8_0": 8.5, "Q6_K": 6.56, "Q5_K_M": 5.5, "Q5_K_S": 5.5, "Q5_0": 5.5,
+    "Q4_K_M": 4.5, "Q4_K_S": 4.5, "IQ4_NL": 4.5, "Q4_0": 4.5, "IQ4_XS": 4.25, "Q3_K_L": 3.43, "Q3_K_M": 3.43,
+    "Q3_K_S": 3.43, "Q2_K": 2.62,
+}  # fmt: skip
+_SEES = frozenset({"vision-language", "any-to-any"})
+_WRITES = frozenset({"text", "code"}) | _SEES
+_TOWER = 0.75  # a vision tower stands in a file of its own: at least this part of the total is the language model
+_READ = 0.6  # of the active weights a token reads at least this part: all but the rows of the embedding
+_OVERLAP = 1.15  # no memory delivers more than its nominal rate; the margin is for boost clocks and rounding
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The least bytes, the most tokens per second (None: unknown) and the most points of one option."""
+
+    least_bytes: float
+    fastest: float | None
+    ceiling: float
+
+
+def room_of(hardware: Hardware) -> float:
+    """All memory of the machine together, bytes: nothing larger than this fits in any placement."""
+    return float(sum(max(pool.free_bytes or 0, pool.total_bytes or 0) for pool in hardware.pools))
+
+
+def bound_of(entry: Entry, option: Option, hardware: Hardware, needs: Needs, loss: Loss) -> Bound:
+    """The bounds of one option on a machine."""
+    bits = _language_share(entry) * _LEAST_BITS.get(option.quantisation or "", FEWEST_BITS)
+    least = option.source.bytes or (entry.params_total or 0) * bits / 8
+    fastest = _fastest(entry, bits, hardware)
+    low = entry.ability.low if entry.ability else None
+    taken = (loss(option.quantisation, entry.params_total) or 0.0) if low is not None else 0.0
+    return Bound(least, fastest, _most(low, needs, least, fastest) - taken)
+
+
+def entry_ceiling(entry: Entry, needs: Needs, hardware: Hardware) -> float:
+    """The most that any option of an entry could score."""
+    bits = _language_share(entry) * FEWEST_BITS
+    low = entry.ability.low if entry.ability else None
+    return _most(low, needs, (entry.params_total or 0) * bits / 8, _fastest(entry, bits, hardware))
+
+
+def hopeless(entry: Entry, option: Option, bound: Bound, needs: Needs, room: float) -> Rejection | None:
+    """The rejection of an option that not even its bounds let through. ``room`` is :func:`room_of` the machine."""
+    if bound.least_bytes > room:
+        message = f"needs at least {bound.least_bytes / GIB:.1f} GiB, the machine has {room / GIB:.1f} GiB"
+        return Rejection(entry.slug, "memory", message, round(bound.least_bytes), round(room), "bytes", option)
+    if needs.min_speed is not None and bound.fastest is not None and bound.fastest < needs.min_speed:
+        message = f"at most {bound.fastest:.2g} tokens per second, wanted {needs.min_speed:g}"
+        speed = round(bound.fastest, 2)
+        return Rejection(entry.slug, "speed", message, needs.min_speed, speed, "tokens_per_second", option)
+    return None
+
+
+def _language_share(entry: Entry) -> float:
+    return _TOWER if entry.modality in _SEES else 1.0
+
+
+def _most(low: float | None, needs: Needs, least_bytes: float, fastest: float | None) -> float:
+    speed = most_points_for_speed(needs.prefer, fastest)
+    return least_quality(low) + speed + most_points_for_size(needs.prefer, least_bytes)
+
+
+def _fastest(entry: Entry, bits: float, hardware: Hardware) -> float | None:
+    """Every token reads the active weights once, at best from the fastest memory there is, on all devices at once."""
+    active = entry.params_active or entry.params_total
+    rates = [pool.bandwidth_bytes_per_second for pool in hardware.pools]
+    if not active or not rates or None in rates or entry.modality not in _WRITES:
+        return None
+    fastest = max(rate or 0 for rate in rates) * max(len(hardware.usable_devices), 1)
+    return _OVERLAP * fastest / (_READ * active * bits / 8)
