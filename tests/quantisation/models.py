@@ -12,7 +12,6 @@ import struct
 from pathlib import Path
 
 import numpy as np
-
 from tests.quantisation.words import bpe_tokenizer, sentencepiece_model
 
 VOCABULARY = 512

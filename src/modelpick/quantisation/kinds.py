@@ -22,7 +22,7 @@ FILE_TYPES: dict[str, int] = {
 }  # fmt: skip
 """The mixes that can be made and their number in ``general.file_type``; the usual ones first."""
 
-NEEDS_IMATRIX = frozenset({"IQ3_XXS", "IQ2_M", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S"})
+NEEDS_IMATRIX = frozenset({"IQ3_XS", "IQ3_XXS", "IQ2_M", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S"})
 """Made only with an importance matrix: llama.cpp refuses them, the kernels abort, or the result is not worth having."""
 
 FITTING_ORDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_L", "Q3_K_M", "Q3_K_S", "Q2_K")

@@ -13,13 +13,14 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from modelpick.errors import ModelpickError, RoomError, UsageError
 from modelpick.quantisation.gguf_header import MAGIC, Frame
 from modelpick.units import format_bytes
 
-JOURNAL_BYTES = 256 * 1024 * 1024
+JOURNAL_BYTES = 512 * 1024 * 1024
 """After so many bytes the file is synced and the journal brought up to date."""
 
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
@@ -37,6 +38,8 @@ class PartFile:
         self._lock = threading.Lock()
         self._written = self._synced = 0
         self._complete: list[str] = []
+        self._background = ThreadPoolExecutor(1, thread_name_prefix="sync")
+        self._syncing: Future[None] | None = None
         self.done: frozenset[str] = frozenset()
         self._descriptor = _open(self.path, target)
         try:
@@ -79,12 +82,24 @@ class PartFile:
             self._written += len(data)
 
     def finished(self, names: Sequence[str]) -> None:
-        """Note tensors as complete; now and then sync the data and then the journal."""
+        """Note tensors as complete; now and then sync the data and then the journal, beside the work."""
         self._complete += names
-        if names and self._written - self._synced >= self._every:
+        if not names or self._written - self._synced < self._every:
+            return
+        if self._syncing is None or self._syncing.done():
+            self._settle()
             self._synced = self._written
-            self._guarded(lambda: _sync(self._descriptor))
-            self._write_journal()
+            self._syncing = self._background.submit(self._sync_and_note, list(self._complete))
+
+    def _sync_and_note(self, complete: list[str]) -> None:
+        self._guarded(lambda: _sync(self._descriptor))
+        self._write_journal(complete)
+
+    def _settle(self) -> None:
+        """Wait for the sync that is under way; its failure is raised here."""
+        if self._syncing is not None:
+            running, self._syncing = self._syncing, None
+            running.result()
 
     def read(self, buffer: memoryview, at: int) -> int:
         """Read from the growing file, with the magic still hidden."""
@@ -98,8 +113,9 @@ class PartFile:
 
         :raises UsageError: when a file of that name appeared meanwhile and must not be overwritten.
         """
-        self._guarded(lambda: self._write_at(memoryview(MAGIC), 0))
         try:
+            self._settle()
+            self._guarded(lambda: self._write_at(memoryview(MAGIC), 0))
             self._guarded(lambda: os.fsync(self._descriptor))
             verify(self.path)
             if overwrite:
@@ -111,24 +127,28 @@ class PartFile:
             raise
         _sync_folder(self.target.parent)
         self._journal_path.unlink(missing_ok=True)
-        os.close(self._descriptor)
-        self._descriptor = -1
+        self._close()
 
     def keep(self) -> None:
         """Close, and leave file and journal for a run that continues."""
         if self._descriptor >= 0:
-            self._guarded(lambda: _sync(self._descriptor))
-            self._write_journal()
-            os.close(self._descriptor)
-            self._descriptor = -1
+            self._settle()
+            self._sync_and_note(self._complete)
+            self._close()
 
     def discard(self) -> None:
         """Close, and remove file and journal."""
         if self._descriptor >= 0:
+            if self._syncing is not None:
+                self._syncing.exception()
             self.path.unlink(missing_ok=True)
             self._journal_path.unlink(missing_ok=True)
-            os.close(self._descriptor)
-            self._descriptor = -1
+            self._close()
+
+    def _close(self) -> None:
+        self._background.shutdown()
+        os.close(self._descriptor)
+        self._descriptor = -1
 
     def _guarded(self, action: Callable[[], object]) -> None:
         try:
@@ -169,9 +189,9 @@ class PartFile:
         except (OSError, ValueError, KeyError, TypeError):
             return []
 
-    def _write_journal(self) -> None:
+    def _write_journal(self, complete: list[str]) -> None:
         fresh = self._journal_path.with_name(self._journal_path.name + ".new")
-        fresh.write_text(json.dumps({"plan": self._key, "complete": self._complete}))
+        fresh.write_text(json.dumps({"plan": self._key, "complete": complete}))
         fresh.replace(self._journal_path)
 
 
