@@ -70,10 +70,10 @@ def _mounts(probe: Probe) -> Iterator[tuple[int, frozenset[str], str, str]]:
     for line in (probe.read_bytes("/proc/self/mountinfo") or b"").decode("utf-8", "replace").splitlines():
         before, separator, after = line.partition(" - ")
         kind = after.split(" ", 1)[0]
-        if not separator or kind not in ("cgroup", "cgroup2"):
+        fields = before.split(" ")
+        if not separator or kind not in ("cgroup", "cgroup2") or len(fields) < 5:
             continue
         probe.reading("cgroup", "/proc/self/mountinfo", line, f"a mount of {kind}")
-        fields = before.split(" ")
         options = after.rsplit(" ", 1)[-1].split(",")
         yield (2 if kind == "cgroup2" else 1), frozenset(options), fields[3], fields[4]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Literal
 
 from modelpick.hardware.interface import Cpu, Hardware, MemoryPool, System
 from modelpick.hardware.probe import Probe
@@ -12,7 +13,11 @@ from modelpick.hardware.probe import Probe
 
 def host(probe: Probe, *, details: bool = False) -> Hardware:
     """Processor, memory and system, without accelerators. ``details`` asks archspec for the microarchitecture."""
-    cpu, memory, system, board = _read(probe)
+    try:
+        cpu, memory, system, board = _read(probe)
+    except Exception as error:  # a figure nobody foresaw costs the host's figures, not the answer
+        probe.note("host", f"detection failed: {type(error).__name__}: {error}", warning=True)
+        cpu, memory, system, board = _unknown(probe)
     if details and probe.live:
         from modelpick.hardware.cpu_names import microarchitecture
 
@@ -38,6 +43,14 @@ def _read(probe: Probe) -> tuple[Cpu, MemoryPool, System, str | None]:
     cpu = host_linux.cpu(probe, found)
     memory, total, swap = host_linux.memory(probe, found)
     return cpu, memory, host_linux.system(probe, swap, total), host_linux.board(probe)
+
+
+def _unknown(probe: Probe) -> tuple[Cpu, MemoryPool, System, str | None]:
+    """A host of which nothing is known but what Python was built for."""
+    names: dict[str, Literal["macos", "windows"]] = {"darwin": "macos", "win32": "windows"}
+    cores = os.cpu_count()
+    cpu = Cpu(None, "unknown", None, None, cores, float(cores or 1))
+    return cpu, MemoryPool("host", None, None), System(names.get(probe.platform, "linux")), None
 
 
 def _with_bandwidth(machine: Hardware, probe: Probe) -> Hardware:

@@ -32,6 +32,7 @@ def find(around: Surroundings) -> Finding:
     """The Intel GPUs that a kernel driver runs."""
     ours = [device for device in around.pci_devices if device.vendor == INTEL]
     running = [device for device in ours if device.driver in _DRIVERS]
+    running.sort(key=lambda device: device.address == _PLACE_OF_INTEGRATED)  # Level Zero numbers cards first, too
     for idle in ours:
         if idle not in running:
             text = f"the Intel GPU at {idle.address} is left out: kernel driver {idle.driver or 'missing'}"
