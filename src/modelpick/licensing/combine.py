@@ -44,7 +44,9 @@ def combine(
     parents = tuple(link for link in links if link.relation != "teacher")
     outcome = Outcome(())
     theirs = _union(name, own, parents, catalogue)
-    outcome.unresolved = any(not link.binding or UNKNOWN in link.binding for link in parents)
+    outcome.unresolved = any(
+        not link.binding or UNKNOWN in link.binding or link.commercial_use == "unknown" for link in parents
+    )
     theirs = tuple(key for key in theirs if key != UNKNOWN)
     own, theirs = _superseded(own, theirs, parents, outcome, catalogue)
     if not parents:

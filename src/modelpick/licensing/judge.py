@@ -135,9 +135,7 @@ def _canonical(name: str, relation: str, known: Checkpoint, catalogue: Catalogue
 
 def _cycle(name: str, relation: str, path: tuple[str, ...]) -> Link:
     circle = " → ".join((*path, name.lower()))
-    return Link(
-        name, relation, (), "unknown", "low", False, "R01", f"the lineage runs in a circle: {circle}", cycle=True
-    )
+    return Link(name, relation, (), "unknown", "low", False, "R01", f"it runs in a circle, {circle}", cycle=True)
 
 
 def _from_verdict(verdict: Verdict, name: str, relation: str, catalogue: Catalogue) -> Link:
@@ -263,7 +261,7 @@ def _reason(
 ) -> tuple[str, str]:
     """The rule and the sentence of the link that decides."""
     if outcome.conflict:
-        return "R10", outcome.conflict[:1].upper() + outcome.conflict[1:] + "."
+        return "R10", f"The lineage does not hold together: {outcome.conflict}."
     unknown = next((link for link in links if not link.binding or UNKNOWN in link.binding), None)
     if use == "unknown" and unknown is not None and outcome.binding != (UNKNOWN,):
         return unknown.rule, f"{unknown.reason[:1].upper()}{unknown.reason[1:].rstrip('.')}."

@@ -119,7 +119,8 @@ class Rules:
                 self._globs.setdefault(owner_of(glob), []).append((_glob(glob), checkpoint))
             else:
                 self._exact.setdefault(glob.lower(), checkpoint)
-            self._bare.append((_bare(base_of(glob)), checkpoint))
+            if not base_of(glob).startswith("*"):
+                self._bare.append((_bare(base_of(glob)), checkpoint))
 
     def checkpoint(self, name: str) -> Checkpoint | None:
         """What is known of the repository ``name``; the exact name before a pattern, in any case of letters."""
