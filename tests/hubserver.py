@@ -26,7 +26,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 BLOCK = 1 << 20
-_BASE = hashlib.shake_256(b"loopback hub").digest(BLOCK)
+_BASE = hashlib.shake_256(b"loopback hub").digest(BLOCK) * 2
 LFS_FROM = 10_000
 """Files at least this large are LFS files, as weights are on the Hub."""
 
@@ -41,7 +41,8 @@ class Generated:
 
     def pieces(self, start: int, stop: int) -> Iterator[bytes | memoryview]:
         """The bytes from ``start`` to ``stop``, in pieces of at most a block."""
-        base = memoryview(_BASE)
+        shift = self.seed * 8191 % BLOCK
+        base = memoryview(_BASE)[shift : shift + BLOCK]
         while start < stop:
             if start < len(self.prefix):
                 piece: bytes | memoryview = self.prefix[start : min(stop, len(self.prefix))]

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tests.acquisition.weights import gguf
 from tests.hubserver import Hub, Repo
 
