@@ -10,9 +10,6 @@ from __future__ import annotations
 
 RECORDED: dict[str, dict[str, str]] = {
     "llama": {
-        "IQ3_M": "f4e6008b290a9c7f",
-        "IQ3_S": "da1e8aa04a726a94",
-        "IQ4_NL": "4b595d8c202f514a",
         "IQ4_XS": "223387cc3c20e8e0",
         "Q2_K": "a9be862ffe141341",
         "Q3_K_L": "28c9617bc58e21ba",
@@ -70,9 +67,6 @@ RECORDED: dict[str, dict[str, str]] = {
         "F16": "b3deea095154bf4c",
     },
     "mixtral": {
-        "IQ3_M": "239c2a83c0576624",
-        "IQ3_S": "164e4db3ba63e33b",
-        "IQ4_NL": "2768e2205ac9e562",
         "IQ4_XS": "5e5ee36e2701dc9f",
         "Q2_K": "db2bd67ec7383abf",
         "Q3_K_L": "fa4265e47ae8060b",
@@ -165,8 +159,6 @@ RECORDED: dict[str, dict[str, str]] = {
     },
     "falcon": {
         "IQ3_M": "d859f72ded42cfed",
-        "IQ3_S": "4f1f03f0bf2887dd",
-        "IQ4_NL": "8b2c228ee7e7db35",
         "IQ4_XS": "bfa96e3a953e65f8",
         "Q2_K": "e874ffdb30dafd3f",
         "Q3_K_L": "276bf3d8d736747a",

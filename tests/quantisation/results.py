@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from modelpick.quantisation.gguf_read import GgufFile, read_header, unpack
+from modelpick.quantisation.gguf_read import GgufFile, unpack
 
 
 def tensors(path: Path) -> dict[str, tuple[str, tuple[int, ...], bytes]]:
@@ -33,4 +33,6 @@ def digest(path: Path) -> str:
 
 def metadata(path: Path) -> dict[str, Any]:
     """All keys, unpacked."""
-    return {key: unpack(value) for key, value in read_header(path).values.items()}
+    file = GgufFile(path)
+    file.close()
+    return {key: unpack(value) for key, value in file.values.by_key.items()}

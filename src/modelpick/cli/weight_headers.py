@@ -1,4 +1,4 @@
-"""What a downloaded weight file says of itself, read by the readers that quantising uses."""
+"""What a downloaded weight file says of itself."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ def gguf(path: Path) -> Header:
 
     :raises IntegrityError: when it is damaged, does not fit the file, or is something else.
     """
-    from modelpick.quantisation.gguf_read import read_header
+    from modelpick.formats.gguf import read_gguf
 
-    header = read_header(path)
+    header = read_gguf(path)
     sizes: Counter[str] = Counter()
     for tensor in header.tensors:
-        sizes[tensor.dtype] += tensor.bytes
-    architecture, number = header.value("general.architecture"), header.value("general.file_type")
+        sizes[tensor.type.name] += tensor.bytes
     return Header(
-        architecture if isinstance(architecture, str) else None,
-        number if isinstance(number, int) else None,
+        header.text("general.architecture"),
+        header.number("general.file_type"),
         max(sizes, key=lambda name: sizes[name]) if sizes else None,
         sum(prod(tensor.shape) for tensor in header.tensors),
     )
@@ -37,17 +36,9 @@ def safetensors(path: Path) -> Header:
 
     :raises IntegrityError: when it is damaged, does not fit the file, or is something else.
     """
-    from modelpick.errors import NotFoundError
-    from modelpick.quantisation.safetensors import header_length, parse_header
+    from modelpick.formats.safetensors import read_safetensors
 
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = header_length(path.name, file.read(8), size)
-        text = file.read(length)
-    try:
-        tensors = parse_header(path.name, text, size, shard=0)
-    except NotFoundError:  # A type of numbers that quantising does not read; the file may still be whole.
-        return Header(None, None, None, None)
+    tensors = read_safetensors(path).tensors
     plain = all(tensor.dtype in _PLAIN for tensor in tensors)
     return Header(None, None, None, sum(prod(tensor.shape) for tensor in tensors) if plain else None)
 

@@ -1,4 +1,4 @@
-"""Reading a GGUF header with bounds: for files to quantise further, importance matrices, and our own results.
+"""GGUF files as sources: tensors to quantise further, importance matrices.
 
 Values of the metadata are kept packed, as they stand in the file, and only unpacked when asked for: a vocabulary of
 a quarter of a million tokens is passed through without becoming as many objects.
@@ -10,49 +10,52 @@ import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
 from modelpick.errors import IntegrityError
-from modelpick.formats.ggml import ALIGNMENT, BY_ID, padded, tensor_bytes
+from modelpick.formats.gguf import GgufHeader, read_gguf
 from modelpick.quantisation.interface import SourceTensor
 from modelpick.quantisation.safetensors import fill
 
-_MAX_HEADER_BYTES = 512 * 1024 * 1024
-_MAX_TENSORS, _MAX_DIMENSIONS, _MAX_NAME = 1_000_000, 4, 65_535
-_SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 _CODES = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_SIZES = {kind: struct.calcsize(f"<{code}") for kind, code in _CODES.items()}
 _STRING, _ARRAY = 8, 9
+_FIRST_KEY = 24
 
 
 @dataclass(frozen=True, slots=True)
-class GgufHeader:
-    """Packed metadata by key, tensors in file order (shape slowest dimension first), and where the data starts."""
+class PackedValues:
+    """A file's metadata, each value packed with its type in front."""
 
-    values: Mapping[str, bytes]
-    tensors: tuple[SourceTensor, ...]
-    data_start: int
-    size: int
+    by_key: Mapping[str, bytes]
 
-    def value(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: Any = None) -> Any:
         """One value, unpacked."""
-        return unpack(self.values[key]) if key in self.values else default
+        return unpack(self.by_key[key]) if key in self.by_key else default
 
 
 class GgufFile:
-    """A GGUF file as a source of tensors."""
+    """A GGUF file as a source of tensors, in file order."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.header = read_gguf(path)
+        if self.header.big_endian:
+            raise IntegrityError(f"{path.name} is big endian", hint="convert it on the machine that it is meant for")
+        self.values = packed_values(path, self.header)
+        self.tensors = {
+            tensor.name: SourceTensor(
+                tensor.name,
+                tensor.type.name,
+                tuple(reversed(tensor.shape)),
+                0,
+                self.header.data_offset + tensor.offset,
+                tensor.bytes,
+            )
+            for tensor in sorted(self.header.tensors, key=lambda tensor: tensor.offset)
+        }
         self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        try:
-            self.header = read_header(path)
-        except BaseException:
-            self.close()
-            raise
-        ordered = sorted(self.header.tensors, key=lambda tensor: tensor.start)
-        self.tensors = {tensor.name: tensor for tensor in ordered}
 
     def read(self, tensor: SourceTensor, offset: int, buffer: memoryview) -> None:
         """Fill ``buffer`` with the tensor's bytes from ``offset`` on."""
@@ -65,18 +68,17 @@ class GgufFile:
             self._descriptor = -1
 
 
-def read_header(path: Path) -> GgufHeader:
-    """The header of a GGUF file, versions 2 and 3, little endian.
-
-    :raises IntegrityError: when the file is damaged, truncated or something else.
-    """
+def packed_values(path: Path, header: GgufHeader) -> PackedValues:
+    """The metadata of a file whose header was read and found sound."""
     with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        reader = _Reader(file.read(1 << 20), file, size, path.name)
-        try:
-            return _header(reader, size, path.name)
-        except (struct.error, UnicodeDecodeError, ValueError, OverflowError, RecursionError) as error:
-            raise IntegrityError(f"the header of {path.name} is damaged: {error}") from error
+        data = file.read(header.data_offset)
+    at, found = _FIRST_KEY, {}
+    for _ in header.metadata:
+        key, at = _unpack(_STRING, data, at)
+        end = _end(struct.unpack_from("<I", data, at)[0], data, at + 4)
+        found[key] = data[at:end]
+        at = end
+    return PackedValues(found)
 
 
 def unpack(packed: bytes) -> Any:
@@ -84,101 +86,27 @@ def unpack(packed: bytes) -> Any:
     return _unpack(struct.unpack_from("<I", packed)[0], packed, 4)[0]
 
 
-class _Reader:
-    def __init__(self, data: bytes, file: Any, size: int, name: str) -> None:
-        self.data, self._file, self._size, self._name = bytearray(data), file, size, name
-        self.at = 0
-
-    def take(self, count: int) -> bytes:
-        end = self.at + count
-        if end > self._size or end > _MAX_HEADER_BYTES:
-            raise IntegrityError(f"{self._name} ends in the middle of its header, {self._size} bytes in all")
-        while end > len(self.data):
-            self.data += self._file.read(max(1 << 20, end - len(self.data)))
-        chunk = bytes(self.data[self.at : end])
-        self.at = end
-        return chunk
-
-    def number(self, code: str) -> int:
-        value = struct.unpack(f"<{code}", self.take(struct.calcsize(f"<{code}")))[0]
-        return int(value)
-
-    def skip_value(self, kind: int, depth: int = 0) -> None:
-        if kind in _SIZES:
-            self.take(_SIZES[kind])
-        elif kind == _STRING:
-            self.take(self.number("Q"))
-        elif kind == _ARRAY and depth < 4:
-            inner, count = self.number("I"), self.number("Q")
-            if inner in _SIZES:
-                self.take(_SIZES[inner] * count)
-            else:
-                if count > self._size:
-                    raise IntegrityError(f"{self._name} claims an array of {count} elements")
-                for _ in range(count):
-                    self.skip_value(inner, depth + 1)
-        else:
-            raise IntegrityError(f"{self._name} has a metadata value of type {kind}")
-
-
-def _header(reader: _Reader, size: int, name: str) -> GgufHeader:
-    if reader.take(4) != b"GGUF":
-        raise IntegrityError(f"{name} is not a GGUF file")
-    version, count, keys = reader.number("I"), reader.number("Q"), reader.number("Q")
-    if version not in {2, 3} or count > _MAX_TENSORS or keys > _MAX_TENSORS:
-        raise IntegrityError(f"{name} claims GGUF version {version} with {count} tensors and {keys} keys")
-    values: dict[str, bytes] = {}
-    for _ in range(keys):
-        key = reader.take(_bounded(reader.number("Q"))).decode()
-        start = reader.at
-        reader.skip_value(reader.number("I"))
-        if key in values:
-            raise IntegrityError(f"{name} has the key {key} twice")
-        values[key] = bytes(reader.data[start : reader.at])
-    infos = [_info(reader, name) for _ in range(count)]
-    alignment = unpack(values["general.alignment"]) if "general.alignment" in values else ALIGNMENT
-    if type(alignment) is not int or not 0 < alignment <= 1 << 20:
-        raise IntegrityError(f"{name} claims an alignment of {alignment!r}")
-    start = padded(reader.at, alignment)
-    tensors = tuple(_placed(info, start, size, name) for info in infos)
-    if len({tensor.name for tensor in tensors}) != len(tensors):
-        raise IntegrityError(f"{name} names a tensor twice")
-    return GgufHeader(values, tensors, start, size)
-
-
-def _info(reader: _Reader, name: str) -> tuple[str, tuple[int, ...], int, int]:
-    tensor = reader.take(_bounded(reader.number("Q"))).decode()
-    dimensions = reader.number("I")
-    if not 0 < dimensions <= _MAX_DIMENSIONS:
-        raise IntegrityError(f"{tensor} in {name} has {dimensions} dimensions")
-    shape = tuple(reader.number("Q") for _ in range(dimensions))
-    return tensor, shape, reader.number("I"), reader.number("Q")
-
-
-def _placed(info: tuple[str, tuple[int, ...], int, int], start: int, size: int, name: str) -> SourceTensor:
-    tensor, shape, kind, offset = info
-    if kind not in BY_ID:
-        raise IntegrityError(f"{tensor} in {name} has the unknown type {kind}")
-    if not all(0 < side < 2**40 for side in shape) or prod(shape) > 2**50:
-        raise IntegrityError(f"{tensor} in {name} has the shape {list(shape)}")
-    bytes_ = tensor_bytes(BY_ID[kind].name, shape)
-    if start + offset + bytes_ > size:
-        raise IntegrityError(f"{name} is {start + offset + bytes_ - size} bytes too short for {tensor}")
-    return SourceTensor(tensor, BY_ID[kind].name, tuple(reversed(shape)), 0, start + offset, bytes_)
-
-
-def _bounded(length: int) -> int:
-    if length > _MAX_NAME:
-        raise IntegrityError(f"a name of {length} bytes in a GGUF header")
-    return length
+def _end(kind: int, data: bytes, at: int) -> int:
+    """Where a value of that type ends."""
+    if kind in _SIZES:
+        return at + _SIZES[kind]
+    if kind == _STRING:
+        return at + 8 + int(struct.unpack_from("<Q", data, at)[0])
+    inner, count = struct.unpack_from("<IQ", data, at)
+    at += 12
+    if inner in _SIZES:
+        return at + _SIZES[inner] * int(count)
+    for _ in range(count):
+        at = _end(inner, data, at)
+    return at
 
 
 def _unpack(kind: int, data: bytes, at: int) -> tuple[Any, int]:
     if kind in _SIZES:
         return struct.unpack_from(f"<{_CODES[kind]}", data, at)[0], at + _SIZES[kind]
     if kind == _STRING:
-        (length,) = struct.unpack_from("<Q", data, at)
-        return data[at + 8 : at + 8 + length].decode(errors="replace"), at + 8 + length
+        end = _end(kind, data, at)
+        return data[at + 8 : end].decode(errors="replace"), end
     inner, count = struct.unpack_from("<IQ", data, at)
     at += 12
     if inner in _SIZES:

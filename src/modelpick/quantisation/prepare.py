@@ -14,7 +14,7 @@ from modelpick.quantisation import general, imatrix
 from modelpick.quantisation.architectures import registry
 from modelpick.quantisation.architectures.config import Config, read_config
 from modelpick.quantisation.gguf_header import Frame, frame, packed
-from modelpick.quantisation.gguf_read import GgufFile, GgufHeader
+from modelpick.quantisation.gguf_read import GgufFile, PackedValues
 from modelpick.quantisation.interface import Recipe, SourceTensor, TensorPlan, TensorSource
 from modelpick.quantisation.kinds import KINDS, mix_name, needs_imatrix
 from modelpick.quantisation.layout import Output, rows_of, whole
@@ -114,37 +114,34 @@ def from_gguf(source: GgufFile, path: Path, recipe: Recipe, kernels: Kernels | N
     import gguf
 
     try:
-        header, mix = source.header, mix_name(recipe.type)
-        name = header.value("general.architecture")
+        values, mix = source.values, mix_name(recipe.type)
+        name = values.get("general.architecture")
         if not isinstance(name, str):
             raise IntegrityError(f"{path.name} names no architecture")
-        if header.value("split.count", 0) not in (0, 1):
+        if values.get("split.count", 0) not in (0, 1):
             raise NotFoundError(f"{path.name} is one part of a split file", hint="merge it with llama-gguf-split first")
-        quantised = sorted({tensor.dtype for tensor in header.tensors} - _READABLE)
+        quantised = sorted({tensor.dtype for tensor in source.tensors.values()} - _READABLE)
         if quantised:
             raise UsageError(
                 f"{path.name} is quantised already ({', '.join(quantised)}); quantising again would add up the losses",
                 hint="start from the F16, BF16 or F32 file",
             )
-        outputs = [whole(tensor.name, tensor.name, tensor.shape) for tensor in header.tensors]
-        plans, context = typed(outputs, mix, _shape_of_gguf(header, name), name, recipe)
+        outputs = [whole(tensor.name, tensor.name, tensor.shape) for tensor in source.tensors.values()]
+        plans, context = typed(outputs, mix, _shape_of_gguf(values, name), name, recipe)
         weights = _weights(recipe, plans, kernels)
         writer = gguf.GGUFWriter(None, name)
         general.write(writer, recipe, plans, None)
         fresh = packed(writer)
-        values = {
-            **{key: value for key, value in header.values.items() if key not in _RENEWED},
-            **_renewed(fresh, recipe),
-        }
+        kept = {key: value for key, value in values.by_key.items() if key not in _RENEWED}
         return Prepared(
             source,
             mix,
             name,
             tuple(outputs),
-            frame(values, plans),
+            frame({**kept, **_renewed(fresh, recipe)}, plans),
             Scales(),
             weights,
-            _fingerprint(header.tensors, recipe) + str(path.stat().st_mtime_ns),
+            _fingerprint(source.tensors.values(), recipe) + str(path.stat().st_mtime_ns),
             _notes(context, plans, mix),
         )
     except BaseException:
@@ -269,9 +266,9 @@ def _shape_of(config: Config) -> _Shape:
     return _Shape(config.layers, config.heads, kv_heads, experts if isinstance(experts, int) else 0)
 
 
-def _shape_of_gguf(header: GgufHeader, name: str) -> _Shape:
+def _shape_of_gguf(values: PackedValues, name: str) -> _Shape:
     def number(key: str, default: int = 0) -> int:
-        value: Any = header.value(f"{name}.{key}", default)
+        value: Any = values.get(f"{name}.{key}", default)
         value = value[0] if isinstance(value, list) and value else value
         return value if isinstance(value, int) else default
 
@@ -298,5 +295,5 @@ def _notes(context: MixContext, plans: Sequence[TensorPlan], mix: str) -> tuple[
         return ()
     rows = ", ".join(str(length) for length in sorted({plan.shape[0] for plan in fallen}))
     return (
-        f"{len(fallen)} of {len(plans)} tensors have rows ({rows}) that are not a multiple of 256 and get a larger type",
+        f"{len(fallen)} of {len(plans)} tensors have rows ({rows}) that are no multiple of 256 and get a larger type",
     )

@@ -1,7 +1,6 @@
 """safetensors, read row by row with plain reads: a memory map would count every page read as resident.
 
-A file is 8 bytes of header length, a JSON header with dtype, shape and offsets, and the data. Everything that a
-header says is checked before a byte of data is read.
+Everything that a header or an index says is checked before a byte of data is read.
 """
 
 from __future__ import annotations
@@ -10,18 +9,14 @@ import json
 import os
 from collections.abc import Mapping
 from itertools import pairwise
-from math import prod
 from pathlib import Path
-from typing import Any
 
 from modelpick.errors import IntegrityError, NotFoundError
-from modelpick.quantisation.floats import WIDTHS
+from modelpick.formats.safetensors import SafetensorsHeader, read_safetensors
 from modelpick.quantisation.interface import SourceTensor
 
 INDEX = "model.safetensors.index.json"
-MAX_HEADER_BYTES = 100 * 1024 * 1024
 _MAX_INDEX_BYTES = 64 * 1024 * 1024
-_OTHER_WIDTHS = {"F64": 8, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1, "U16": 2, "U32": 4, "U64": 8}
 
 
 class SafetensorsFolder:
@@ -41,15 +36,9 @@ class SafetensorsFolder:
 
     def _add(self, path: Path) -> None:
         if not path.is_file():
-            raise IntegrityError(
-                f"{path.name} is missing from {self.folder}", hint=f"modelpick download --out {self.folder} MODEL"
-            )
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        self._files.append(descriptor)
-        size = os.fstat(descriptor).st_size
-        length = header_length(path.name, _exactly(descriptor, 8, 0, path.name) if size >= 8 else b"", size)
-        header = _exactly(descriptor, length, 8, path.name)
-        for tensor in parse_header(path.name, header, size, shard=len(self._files) - 1):
+            raise IntegrityError(f"{path.name} is missing from {self.folder}", hint="download the model again")
+        self._files.append(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)))
+        for tensor in in_file_order(read_safetensors(path), path.name, shard=len(self._files) - 1):
             if tensor.name in self.tensors:
                 raise IntegrityError(f"{tensor.name} stands in two shards, the second is {path.name}")
             self.tensors[tensor.name] = tensor
@@ -137,50 +126,16 @@ def check_index(folder: Path, found: Mapping[str, SourceTensor]) -> None:
         raise IntegrityError(f"{len(missing)} tensors of {INDEX} are in no shard, the first is {missing[0]}")
 
 
-def header_length(name: str, first: bytes, size: int) -> int:
-    """The header's length from a file's first 8 bytes."""
-    if len(first) < 8:
-        raise IntegrityError(f"{name} is not a safetensors file: {size} bytes")
-    length = int.from_bytes(first[:8], "little")
-    if not 2 <= length <= min(MAX_HEADER_BYTES, size - 8):
-        raise IntegrityError(f"{name} says its header has {length} bytes; the file has {size}")
-    return length
+def in_file_order(header: SafetensorsHeader, name: str, *, shard: int) -> list[SourceTensor]:
+    """The tensors of a shard in the order of their data.
 
-
-def parse_header(name: str, header: bytes, size: int, *, shard: int) -> list[SourceTensor]:
-    """The tensors of a shard of ``size`` bytes, in the order of their data.
-
-    :raises IntegrityError: when the header is damaged or does not fit the file.
+    :raises IntegrityError: when two of them overlap.
     """
-    try:
-        entries = json.loads(header)
-        tensors = [
-            _tensor(key, entry, 8 + len(header), size, shard) for key, entry in entries.items() if key != "__metadata__"
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise IntegrityError(f"the header of {name} is damaged: {error}") from error
-    tensors.sort(key=lambda tensor: tensor.start)
+    tensors = [
+        SourceTensor(stored.name, stored.dtype, stored.shape, shard, header.data_offset + stored.begin, stored.bytes)
+        for stored in sorted(header.tensors, key=lambda stored: stored.begin)
+    ]
     for before, after in pairwise(tensors):
         if before.start + before.bytes > after.start:
             raise IntegrityError(f"{before.name} and {after.name} overlap in {name}")
     return tensors
-
-
-def _tensor(name: str, entry: dict[str, Any], base: int, size: int, shard: int) -> SourceTensor:
-    dtype, shape, (begin, end) = str(entry["dtype"]), entry["shape"], entry["data_offsets"]
-    if not isinstance(shape, list) or not all(type(side) is int and side >= 0 for side in (*shape, begin, end)):
-        raise ValueError(f"{name} has the shape {shape!r} at {begin!r} to {end!r}")
-    width = WIDTHS.get(dtype) or _OTHER_WIDTHS.get(dtype)
-    if width is None:
-        raise NotFoundError(f"{name} is stored as {dtype}, which cannot be read", hint="known: " + ", ".join(WIDTHS))
-    if end - begin != prod(shape) * width:
-        raise ValueError(f"{name} takes {end - begin} bytes, {dtype} {shape} takes {prod(shape) * width}")
-    if base + end > size:
-        raise ValueError(f"{name} ends {base + end - size} bytes behind the end of the file")
-    return SourceTensor(name, dtype, tuple(shape), shard, base + begin, end - begin)
-
-
-def _exactly(descriptor: int, count: int, at: int, name: str) -> bytes:
-    buffer = bytearray(count)
-    fill(descriptor, memoryview(buffer), at, f"the header of {name}")
-    return bytes(buffer)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from modelpick.errors import IntegrityError
+from modelpick.formats.gguf import read_gguf
 from modelpick.quantisation.gguf_header import Frame
-from modelpick.quantisation.gguf_read import read_header
 
 
 def verify(path: Path, due: Frame, keys: int) -> None:
@@ -14,14 +14,17 @@ def verify(path: Path, due: Frame, keys: int) -> None:
 
     :raises IntegrityError: at the first difference.
     """
-    found = read_header(path)
-    if found.size != due.size:
-        raise IntegrityError(f"{path.name} has {found.size} bytes, {due.size} were planned")
-    if len(found.tensors) != len(due.tensors) or len(found.values) != keys:
-        raise IntegrityError(f"{path.name} has {len(found.tensors)} tensors and {len(found.values)} keys")
+    found = read_gguf(path)
+    if found.file_bytes != due.size:
+        raise IntegrityError(f"{path.name} has {found.file_bytes:,} bytes, {due.size:,} were planned")
+    if len(found.tensors) != len(due.tensors) or len(found.metadata) != keys:
+        raise IntegrityError(
+            f"{path.name} has {len(found.tensors)} tensors and {len(found.metadata)} keys, "
+            f"{len(due.tensors)} and {keys} were planned"
+        )
     for tensor, placed in zip(found.tensors, due.tensors, strict=True):
-        plan = placed.plan
-        if (tensor.name, tuple(reversed(tensor.shape)), tensor.dtype, tensor.bytes, tensor.start) != (
+        plan, at = placed.plan, found.data_offset + tensor.offset
+        if (tensor.name, tensor.shape, tensor.type.name, tensor.bytes, at) != (
             plan.name,
             plan.shape,
             plan.type,
