@@ -6,7 +6,6 @@ Here, and in ``cli/``, implementations are put together; everything below only k
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 from modelpick.estimation.architecture import from_config
 from modelpick.estimation.context import max_context
@@ -19,6 +18,7 @@ from modelpick.registry.layers import Layers
 from modelpick.registry.shelf import RegistryShelf
 from modelpick.selection.interface import Answer, Candidate, Decide, Entry, Needs
 from modelpick.selection.ranking import rank
+from modelpick.values import replace
 
 GGUF_TYPES = frozenset(
     {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from modelpick.licensing.interface import Card
+from modelpick.values import dataclass, field
 
 Target = Literal["llama.cpp", "ollama", "lmstudio", "transformers", "vllm"]
 """What a model can be handed over to."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -12,6 +11,7 @@ import click
 from modelpick.errors import UsageError
 from modelpick.selection.interface import PREFERENCES, RUNTIMES, TASKS, Needs
 from modelpick.selection.scoring import READABLE
+from modelpick.values import dataclass
 
 F = TypeVar("F", bound=Callable[..., Any])
 _CAPABILITIES = ("tools", "reasoning", "multilingual", "vision", "fim", "audio-in", "audio-out", "rag", "ocr")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from modelpick.output.formats import FORMATS
+from modelpick.values import dataclass
 
 F = TypeVar("F", bound=Callable[..., Any])
 

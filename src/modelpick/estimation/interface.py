@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from modelpick.values import dataclass, field
 
 Origin = Literal["measured", "published", "estimated"]
 Runtime = Literal["llama.cpp", "ollama", "lmstudio", "transformers", "vllm", "mlx"]

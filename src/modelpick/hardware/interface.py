@@ -6,8 +6,9 @@ means that nobody could say. An ``Origin`` tells how a figure was come by.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal, Protocol
+
+from modelpick.values import dataclass, field
 
 Origin = Literal["measured", "published", "estimated", "reported", "user"]
 """``reported``: the system said so; ``published``: from the registry's table of accelerators; ``user``: typed."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, Protocol
+
+from modelpick.values import dataclass, field
 
 CommercialUse = Literal["yes", "conditional", "no", "unknown"]
 Status = Literal["consistent", "mismatch", "missing", "contradictory", "conflict"]

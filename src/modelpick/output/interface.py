@@ -7,8 +7,9 @@ CSV and JSON lines show the rows of ``body["results"]``. Formats decide on strin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+from modelpick.values import dataclass, field
 
 Row = Mapping[str, Any]
 Kind = Literal[

@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from modelpick.quality.metrics import Observation
+from modelpick.values import dataclass
 
 _ITERATIONS = 40
 _STUDENT = 5.0

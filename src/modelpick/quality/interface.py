@@ -6,8 +6,9 @@ them. Indices of different families do not compare with one another.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from modelpick.values import dataclass
 
 Family = Literal["general", "code", "reasoning", "vision", "embedding", "speech", "image"]
 Basis = Literal["human votes", "third-party runs", "self-reported", "predicted"]

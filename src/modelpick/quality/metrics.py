@@ -8,9 +8,9 @@ its own offset and slope in the fit. Accuracies become logits above chance, so t
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from modelpick.quality.interface import Family, Score
+from modelpick.values import dataclass
 
 _FLOOR, _CEILING = 0.005, 0.995
 _OLD_LEADERBOARD = "Open LLM Leaderboard v1"

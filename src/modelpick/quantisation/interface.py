@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+from modelpick.values import dataclass, field
 
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all; an observer, never a printer."""

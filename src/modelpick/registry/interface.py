@@ -6,8 +6,9 @@ Every name here is also the column's name. Text lists are stored as JSON arrays.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from modelpick.values import dataclass
 
 Commercial = Literal["yes", "conditional", "no", "unknown"]
 Relation = Literal[

@@ -7,12 +7,12 @@ A bound is never beaten by the truth, so the search may skip on it and still fin
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from modelpick.hardware.interface import Hardware
 from modelpick.selection.interface import Entry, Needs, Option, Rejection
 from modelpick.selection.scoring import least_quality, most_points_for_size, most_points_for_speed
 from modelpick.units import GIB
+from modelpick.values import dataclass
 
 Loss = Callable[[str | None, int | None], float | None]
 FEWEST_BITS = 2.0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from modelpick.estimation.interface import Fit, Misfit, Range, Runtime
 from modelpick.licensing.interface import Decision
+from modelpick.values import dataclass, field
 
 TASKS = (
     "chat",

@@ -10,7 +10,6 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from modelpick.estimation.interface import Fit, Misfit
@@ -38,6 +37,7 @@ from modelpick.selection.scoring import (
     quality_of,
     score,
 )
+from modelpick.values import dataclass, field, replace
 
 _NEAREST = 8
 

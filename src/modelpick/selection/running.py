@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 
 from modelpick.estimation.interface import Fit
 from modelpick.selection.interface import Candidate
+from modelpick.values import dataclass
 
 _LLAMA_SERVER_TASKS = {"embedding": ("--embeddings",), "reranker": ("--reranking",)}
 
