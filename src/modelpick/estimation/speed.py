@@ -87,14 +87,21 @@ def speed_of(
     parts = parts_of(placement, machine, work)
     if not parts:
         return None
-    tokens = settings.context / 2 if filled is None else filled
-    prompt = min(prompt_tokens or PROMPT_TOKENS, settings.context)
+    each = context_of_each(settings)
+    tokens = each / 2 if filled is None else filled
+    prompt = min(prompt_tokens or PROMPT_TOKENS, each)
     timing = time_parts(parts, work, machine, settings, tokens, prompt, constants, placement.tensor_parallel)
     slow = fast = timing.token_seconds
     if filled is None:
-        slow = decode_seconds(parts, work, machine, settings, settings.context, constants, placement.tensor_parallel)
+        slow = decode_seconds(parts, work, machine, settings, each, constants, placement.tensor_parallel)
         fast = decode_seconds(parts, work, machine, settings, 0, constants, placement.tensor_parallel)
     return _speed(work, machine, parts, timing, (slow, fast), tokens, prompt)
+
+
+def context_of_each(settings: Settings) -> float:
+    """Tokens of context that one user has: llama.cpp shares ``settings.context`` among its slots, others do not."""
+    shared = settings.runtime not in {"vllm", "transformers"}
+    return settings.context / max(settings.users, 1) if shared else float(settings.context)
 
 
 def time_parts(

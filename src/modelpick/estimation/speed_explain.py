@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelpick.estimation.interface import Architecture, Placement, Settings, VariantSpec
+from modelpick.estimation.speed import context_of_each
 from modelpick.estimation.speed_constants import CURRENT
 from modelpick.estimation.speed_machine import Card, Machine, constants_of, machine_of
 from modelpick.estimation.speed_parts import Part, decode_seconds, parts_of
@@ -30,7 +31,7 @@ def explain_decode(
     parts = parts_of(placement, machine, work)
     if not parts:
         return ()
-    tokens = settings.context / 2 if filled is None else filled
+    tokens = context_of_each(settings) / 2 if filled is None else filled
     lines = [
         f"read per token: {_gb(work.weight_bytes)} of {_gb(work.all_weight_bytes)} in the layers, "
         f"{_gb(work.output_bytes)} for the output, {_gb(work.cache_bytes(tokens))} of cache at {tokens:,.0f} tokens"
