@@ -27,7 +27,7 @@ from speed_runs import load
 from modelpick.estimation.interface import Placement, PoolUse, Range, Settings
 from modelpick.estimation.speed import speed_of
 from modelpick.estimation.speed_laws import cpu_token_seconds, gpu_token_seconds, prompt_seconds
-from modelpick.registry.reader import open_registries
+from modelpick.registry.reader import Registry
 
 Array = Any
 gpu_law: Any = gpu_token_seconds
@@ -330,7 +330,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not options.measurements:
         parser.error("say where the measurements are")
-    with open_registries() as registry:
+    with Registry.open() as registry:
         cases = cases_of(load(Path(options.measurements)), registry)
     gpus = [case for case in cases if not case.processor]
     cpus = [case for case in cases if case.processor]

@@ -40,6 +40,8 @@ QWEN_30B_A3B = from_config(
 Q4 = VariantSpec("gguf", "Q4_K_M")
 BYTES_8B = 4920734272  # bartowski/Meta-Llama-3.1-8B-Instruct-GGUF, Q4_K_M
 BYTES_1B = 807694464  # bartowski/Llama-3.2-1B-Instruct-GGUF, Q4_K_M
+RYZEN_X3D = Cpu("AMD Ryzen 7 7800X3D 8-Core Processor", "x86_64", 1, 8, 16, 16.0, ("avx2", "avx512f"))
+XEON_V4 = Cpu("Intel(R) Xeon(R) CPU E5-2697A v4 @ 2.60GHz", "x86_64", 1, 16, 32, 32.0, ("avx2",))
 CPU = Cpu("AMD Ryzen 9 5950X 16-Core Processor", "x86_64", 1, 16, 32, 32.0, ("avx", "avx2"))
 RTX_3090 = Device(
     0, "NVIDIA GeForce RTX 3090", "nvidia", "cuda", "gpu0", compute_capability="8.6", fp16_flops=142.3e12,
@@ -110,8 +112,8 @@ def test_recorded_gpu_runs_lie_in_the_range(device, bandwidth, arch, weights, to
     [
         # localscore.ai, Linux
         (CPU, LLAMA_1B, BYTES_1B, 47.0),
-        (Cpu("AMD Ryzen 7 7800X3D 8-Core Processor", "x86_64", 1, 8, 16, 16.0, ("avx2", "avx512f")), LLAMA_8B, BYTES_8B, 10.6),
-        (Cpu("Intel(R) Xeon(R) CPU E5-2697A v4 @ 2.60GHz", "x86_64", 1, 16, 32, 32.0, ("avx2",)), LLAMA_1B, BYTES_1B, 52.5),
+        (RYZEN_X3D, LLAMA_8B, BYTES_8B, 10.6),
+        (XEON_V4, LLAMA_1B, BYTES_1B, 52.5),
         (Cpu("Raspberry Pi 5 Model B Rev 1.0", "aarch64", 1, 4, 4, 4.0, ("neon",)), LLAMA_8B, BYTES_8B, 1.9),
     ],
 )  # fmt: skip

@@ -27,6 +27,12 @@ COMMANDS: tuple[Stub, ...] = (
     Stub("list", "modelpick.cli.list_cmd", "List the models of the registry, filtered and sorted."),
     Stub("show", "modelpick.cli.show", "Show everything known about a model, and who says so.", completes="model"),
     Stub(
+        "plan",
+        "modelpick.cli.plan",
+        "Plan a model over quantisations and contexts: memory, placement and speed on this machine.",
+        completes="model",
+    ),
+    Stub(
         "license",
         "modelpick.cli.license_cmd.group",
         "May I use it, and what do I owe? Licences of models, by their whole lineage.",

@@ -131,7 +131,7 @@ def time_parts(
             launches += work.layers * part.share * family.layer_seconds
             total += card_prompt(part, part.card, work, prompt, settings, constants)
             spread, spread_prompt = family.decode_spread, family.prompt_spread
-            known = known and part.card.known and part.card.fitted and family.fitted
+            known = known and part.card.known and (part.card.fitted or not family.fitted)
         token_spread = (min(token_spread[0], spread[0]), max(token_spread[1], spread[1]))
         prompt_spread = (min(prompt_spread[0], spread_prompt[0]), max(prompt_spread[1], spread_prompt[1]))
     return Timing(token, launches, total / (tensor_parallel or 1), token_spread, prompt_spread, known)
