@@ -11,7 +11,7 @@ LONGEST = 20_000
 
 Text = Annotated[str, Field(min_length=1, max_length=LONGEST, pattern=r"^[^\x00]*$")]
 Slug = Annotated[str, Field(max_length=200, pattern=r"^[a-z0-9][a-z0-9.+_-]*$")]
-Repo = Annotated[str, Field(max_length=200, pattern=r"^[^\s/\x00]+/[^\s/\x00]+$")]
+Repo = Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9._-]+$")]
 Day = Annotated[str, Field(pattern=r"^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$")]
 Whole = Annotated[int, Field(gt=0, le=2**63 - 1)]
 Finite = Annotated[float, Field(gt=-1e300, lt=1e300)]
