@@ -30,6 +30,7 @@ _NORMAL = {
     "merged": "merge",
 }
 
+_MERGED = re.compile(r"(?i)(?:^|[-_/])merged?s?(?:$|[-_.])")
 _TAG = re.compile(r"^base_model:(?:(finetune|adapter|merge|quantized):)?([^:]+/[^:]+)$")
 
 
@@ -102,9 +103,7 @@ def unnamed_parent(card: Card, name: str, own: tuple[str, ...], catalogue: Catal
                 return Link(guess, "quantized", (), "unknown", "low", False, "R07", "read from the name")
     hinted = catalogue.rules.hint(name)
     if not hinted or all(catalogue.commercial(key) == "yes" for key in hinted):
-        if looks_like_copy(name) and catalogue.checkpoint(name) is None:
-            return Link(name, "quantized", (), "unknown", "low", False, "R06", "it is a copy, and of what is not said")
-        return None
+        return _of_unsaid(card, name) if catalogue.checkpoint(name) is None else None
     if own and max(map(catalogue.rank, own)) >= max(map(catalogue.rank, hinted)):
         return None
     use = max((catalogue.commercial(key) for key in hinted), key=("yes", "conditional", "unknown", "no").index)
@@ -112,6 +111,21 @@ def unnamed_parent(card: Card, name: str, own: tuple[str, ...], catalogue: Catal
         use = "unknown"
     reason = f"its name suggests {' and '.join(hinted)}, and no parent is named"
     return Link(name, "hint", hinted, use, "low", False, "R20", reason)
+
+
+def _of_unsaid(card: Card, name: str) -> Link | None:
+    """A model that says that it was made from others, and not from which."""
+    tags = {tag.lower() for tag in card.tags}
+    for relation, rule, said in (
+        ("quantized", "R06", looks_like_copy(name)),
+        ("adapter", "R08", bool({"lora", "peft", "adapter"} & tags)),
+        ("merge", "R09", bool({"merge", "mergekit"} & tags) or _MERGED.search(name) is not None),
+    ):
+        if said:
+            word = {"quantized": "a copy", "adapter": "an adapter"}.get(relation, "a merge")
+            reason = f"it is {word}, and of what is not said"
+            return Link(name, relation, (), "unknown", "low", False, rule, reason)
+    return None
 
 
 def _known(name: str, catalogue: Catalogue) -> Checkpoint | None:
