@@ -119,8 +119,14 @@ def test_every_named_machine_and_every_accelerator_can_be_simulated() -> None:
 def test_a_unified_gpu_brings_its_machine_or_asks_for_the_size() -> None:
     assert simulated("M4 Max 64GB") == replace(simulated(machine="M4 Max 64GB"), notes=())
     assert simulated("GB10").host.total_bytes == 128 * GIB
+    largest = simulated("Apple M4 Max (40-core GPU)")
+    assert largest.host.total_bytes == 128 * GIB
+    assert any("the most it is sold with" in note.message for note in largest.notes)
     with pytest.raises(UsageError, match="how much"):
-        simulated("Radeon 780M")
+        simulated("Apple M5 Pro")
+    integrated = simulated("Radeon 780M")
+    assert (integrated.host.total_bytes, integrated.host.free_bytes) == (32 * GIB, 20 * GIB)
+    assert integrated.cpu == HERE.cpu
     assert simulated("Radeon 780M", ram_bytes=64 * GIB).devices[0].usable_bytes == 48 * GIB
     with pytest.raises(UsageError, match="shares its machine's memory"):
         simulated("2x GB10")

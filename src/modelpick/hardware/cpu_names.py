@@ -34,15 +34,15 @@ def arm_core(implementer: str, part: str) -> str | None:
     return _ARM_CORES.get((implementer.lower(), part.lower()))
 
 
-def microarchitecture() -> str | None:
-    """This processor's microarchitecture as archspec names it (``zen3``, ``neoverse_v1``), or None.
+def told_by_archspec() -> tuple[str | None, tuple[str, ...]]:
+    """This processor's microarchitecture as archspec names it (``zen3``, ``neoverse_v1``), and its instruction sets.
 
     It takes some 25 ms, so only commands that show the machine ask.
     """
     try:
         import archspec.cpu
 
-        name = str(archspec.cpu.host())
+        target = archspec.cpu.host()
+        return str(target) or None, features(" ".join(target.features))
     except Exception:  # it parses files of the system and runs sysctl; whatever goes wrong is "unknown" here
-        return None
-    return name or None
+        return None, ()

@@ -104,6 +104,8 @@ def vendors(probe: Probe, on_bus: tuple[pci.PciDevice, ...]) -> frozenset[str]:
     found = {device.vendor for device in on_bus}
     if pci.on_tegra(probe) or (pci.on_wsl(probe) and probe.exists("/usr/lib/wsl/lib/libnvidia-ml.so.1")):
         found.add(pci.NVIDIA)
+    if probe.exists("/dev/nvidiactl"):  # a sandbox such as gVisor passes the device on but not the bus
+        found.add(pci.NVIDIA)
     return frozenset(found)
 
 

@@ -19,9 +19,11 @@ def host(probe: Probe, *, details: bool = False) -> Hardware:
         probe.note("host", f"detection failed: {type(error).__name__}: {error}", warning=True)
         cpu, memory, system, board = _unknown(probe)
     if details and probe.live:
-        from modelpick.hardware.cpu_names import microarchitecture
+        from modelpick.hardware.cpu_names import told_by_archspec
 
-        cpu = replace(cpu, microarchitecture=microarchitecture())
+        name, more = told_by_archspec()
+        # On Linux archspec reads the same words that were read already; elsewhere it knows more.
+        cpu = replace(cpu, microarchitecture=name, features=tuple(sorted({*cpu.features, *more})))
     system = replace(system, disk_free_bytes=disk_free(probe))
     machine = Hardware(cpu=cpu, system=system, pools=(memory,), label=board)
     return _with_bandwidth(machine, probe)

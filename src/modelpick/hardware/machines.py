@@ -64,6 +64,8 @@ MACHINES: tuple[MachineModel, ...] = (
     *_APPLE,
     _machine("Strix Halo", _STRIX, _STRIX_CPU, "x86_64", 16, _ZEN5, (32, 64, 96, 128), memory_kind="LPDDR5X"),
     _machine("Framework Desktop", _STRIX, _STRIX_CPU, "x86_64", 16, _ZEN5, (32, 64, 128), memory_kind="LPDDR5X"),
+    _machine("Ryzen AI Max 385", "Ryzen AI Max 385 (Radeon 8050S)", "AMD Ryzen AI Max 385", "x86_64", 8, _ZEN5,
+             (32, 64, 128), memory_kind="LPDDR5X"),
     _machine("DGX Spark", "GB10", "NVIDIA GB10", "aarch64", 20, (*_ARM_I8MM, "sve"), (128,), memory_kind="LPDDR5X"),
     _machine("Jetson Orin Nano", "Jetson Orin Nano 8GB", "Cortex-A78AE", "aarch64", 6, _ARM, (8,)),
     _machine("Jetson AGX Orin", "Jetson AGX Orin 64GB", "Cortex-A78AE", "aarch64", 12, _ARM, (64,)),

@@ -12,20 +12,11 @@ from dataclasses import dataclass, replace
 
 from modelpick.errors import UsageError
 from modelpick.hardware.apple_chips import wired_limit
-from modelpick.hardware.cards import backend_of, card_pool, device_of, free_of_card, free_of_host, inside_of
+from modelpick.hardware.cards import backend_of, card_pool, device_of, free_of_card, free_of_host
 from modelpick.hardware.catalogue import find_typed, memory_in
-from modelpick.hardware.interface import (
-    AcceleratorSpec,
-    Catalogue,
-    Cpu,
-    Device,
-    Hardware,
-    MemoryPool,
-    Note,
-    System,
-)
-from modelpick.hardware.machines import MACHINES, MachineModel, find_machine
-from modelpick.units import GIB, format_bytes
+from modelpick.hardware.interface import AcceleratorSpec, Catalogue, Device, Hardware, MemoryPool, Note
+from modelpick.hardware.whole import borrowed, kept, label_with, machine, unified
+from modelpick.units import GIB
 
 _COUNTED = re.compile(r"\s*(\d+)\s*[x×*]\s+(\S.*)|\s*(\d+)[x×*](\S.*)", re.IGNORECASE)
 _MOST_GPUS = 64
@@ -111,22 +102,12 @@ def parse_gpu(text: str) -> tuple[int, str]:
     return count, name
 
 
-def machine(text: str, catalogue: Catalogue) -> Hardware:
-    """The machine that ``--machine`` names."""
-    model, memory = find_machine(text)
-    spec = None
-    if model.accelerator:
-        spec = find_typed(model.accelerator, catalogue.accelerators())
-        spec = inside_of(spec, catalogue.accelerators())
-    return _assembled(model, spec, memory)
-
-
 def _with_gpus(hardware: Hardware, wish: Wish, catalogue: Catalogue) -> Hardware:
     if any(text.strip().casefold() == "none" for text in wish.gpus):
         if len(wish.gpus) > 1:
             raise UsageError("--gpu none together with other GPUs", hint="leave out either")
         host_only = tuple(pool for pool in hardware.pools if pool.name == "host")
-        return replace(hardware, devices=(), pools=host_only, simulated=True, label=_label(hardware, "no GPU"))
+        return replace(hardware, devices=(), pools=host_only, simulated=True, label=label_with(hardware, "no GPU"))
     specs = catalogue.accelerators()
     devices: list[Device] = []
     pools = [hardware.host]
@@ -135,7 +116,12 @@ def _with_gpus(hardware: Hardware, wish: Wish, catalogue: Catalogue) -> Hardware
         count, name = parse_gpu(text)
         spec = find_typed(name, specs)
         if spec.unified:
-            return _unified(hardware, wish, spec, specs, memory_in(name), count)
+            if count > 1 or len(wish.gpus) > 1:
+                raise UsageError(
+                    f"{spec.name} shares its machine's memory, so there is one of it and no other GPU beside it",
+                    hint=f'simulate it alone: --gpu "{spec.name}"',
+                )
+            return unified(hardware, spec, specs, memory_in(name), wish.ram_bytes)
         named.append(f"{count}x {spec.name}" if count > 1 else spec.name)
         for _ in range(count):
             pool = card_pool(f"gpu{len(devices)}", spec)
@@ -146,77 +132,8 @@ def _with_gpus(hardware: Hardware, wish: Wish, catalogue: Catalogue) -> Hardware
         devices=tuple(devices),
         pools=tuple(pools),
         simulated=True,
-        label=_label(hardware, " + ".join(named)),
-        notes=(*_kept(hardware), *_borrowed(hardware, wish)),
-    )
-
-
-def _unified(
-    hardware: Hardware,
-    wish: Wish,
-    spec: AcceleratorSpec,
-    specs: Sequence[AcceleratorSpec],
-    memory: int | None,
-    count: int,
-) -> Hardware:
-    """A GPU that shares the host's memory brings its machine along, when a size is known."""
-    if count > 1 or len(wish.gpus) > 1:
-        raise UsageError(
-            f"{spec.name} shares its machine's memory, so there is one of it and no other GPU beside it",
-            hint=f'simulate it alone: --gpu "{spec.name}"',
-        )
-    size = memory or wish.ram_bytes
-    if not size and hardware.simulated:
-        size = hardware.host.total_bytes
-    if not size and spec.vendor == "nvidia":
-        size = spec.memory_bytes  # GB10 and the Jetsons are sold with one size each
-    if not size:
-        raise UsageError(
-            f"{spec.name} shares its machine's memory: how much has it?",
-            hint=f'say the size: --gpu "{spec.name}" --ram 64GB',
-        )
-    model = next((m for m in MACHINES if m.accelerator == spec.name), None)
-    whole = inside_of(spec, specs)
-    if model:
-        return _assembled(model, whole, size)
-    host = MemoryPool("host", size, free_of_host(size), spec.bandwidth_bytes_per_second, None, spec.memory_kind)
-    if host.bandwidth_bytes_per_second is not None:
-        host = replace(host, bandwidth_origin="published")
-    device = device_of(whole, 0, "host", total_bytes=size)
-    return replace(hardware, devices=(device,), pools=(host,), simulated=True, label=spec.name)
-
-
-def _assembled(model: MachineModel, spec: AcceleratorSpec | None, memory: int) -> Hardware:
-    bandwidth = model.bandwidth_bytes_per_second
-    if spec is not None and spec.bandwidth_bytes_per_second is not None:
-        bandwidth = spec.bandwidth_bytes_per_second
-    host = MemoryPool(
-        "host", memory, free_of_host(memory), bandwidth, "published" if bandwidth else None, model.memory_kind
-    )
-    cpu = Cpu(
-        name=model.cpu,
-        architecture=model.architecture,
-        sockets=1,
-        physical_cores=model.cores,
-        logical_cores=None if model.cores is None else model.cores * (2 if model.architecture == "x86_64" else 1),
-        # Nobody has fewer than the smallest of its family; only M5 Pro and Max are unknown.
-        usable_cores=float(model.cores or 10),
-        features=tuple(sorted(model.features)),
-        numa_nodes=1,
-    )
-    device = None if spec is None else device_of(spec, 0, "host", total_bytes=memory)
-    notes: tuple[Note, ...] = ()
-    if device is not None and device.vendor == "amd":
-        text = f"the GPU is taken to get {format_bytes(device.usable_bytes)} of the shared memory"
-        notes = (Note("simulation", f"{text}; firmware or amdgpu.gttsize decide on the real machine"),)
-    return Hardware(
-        cpu=cpu,
-        system=System(os=model.os, physical_memory_bytes=memory),
-        pools=(host,),
-        devices=() if device is None else (device,),
-        simulated=True,
-        label=f"{model.name} {memory / GIB:g}GB",
-        notes=notes,
+        label=label_with(hardware, " + ".join(named)),
+        notes=(*kept(hardware), *borrowed(hardware, wish.ram_bytes)),
     )
 
 
@@ -258,28 +175,10 @@ def _with_vram(hardware: Hardware, total: int) -> Hardware:
         devices=(device, *hardware.devices),
         pools=(*hardware.pools, pool),
         simulated=True,
-        label=_label(hardware, name),
+        label=label_with(hardware, name),
         notes=(*hardware.notes, note),
     )
 
 
 def _replaced(pools: Sequence[MemoryPool], new: MemoryPool) -> tuple[MemoryPool, ...]:
     return tuple(new if pool.name == new.name else pool for pool in pools)
-
-
-def _kept(hardware: Hardware) -> tuple[Note, ...]:
-    """What was noted of the machine underneath, less what concerned the GPUs that were taken out."""
-    return tuple(note for note in hardware.notes if note.source not in ("nvidia", "amd", "intel", "apple"))
-
-
-def _borrowed(hardware: Hardware, wish: Wish) -> tuple[Note, ...]:
-    if hardware.simulated or wish.ram_bytes:
-        return ()
-    size = format_bytes(hardware.host.total_bytes)
-    return (
-        Note("simulation", f"processor and {size} of memory are this machine's; --ram and --cpu-cores change them"),
-    )
-
-
-def _label(hardware: Hardware, gpus: str) -> str:
-    return f"{hardware.label} with {gpus}" if hardware.label else gpus
