@@ -23,6 +23,9 @@ from modelpick.estimation.interface import (
 from modelpick.estimation.layers import FULL, attention_plan, recurrence_of
 from modelpick.estimation.tensors import parameter_count
 
+MOST_LAYERS = 4096
+"""More than any model has; a file that claims more is not believed."""
+
 _INNER = ("text_config", "llm_config", "language_config", "text_model", "decoder")
 _KINDS: dict[str, ModelKind] = {
     "text-to-image": "diffusion",
@@ -166,8 +169,8 @@ def _shape(family: Family, fields: Fields, total: int | None) -> tuple[Shape | N
         for name, value in (("num_hidden_layers", layers), ("hidden_size", hidden), ("vocab_size", vocab))
         if not value
     )
-    if not layers or not hidden or not vocab:
-        return None, absent
+    if not layers or not hidden or not vocab or layers > MOST_LAYERS:
+        return None, absent or ("num_hidden_layers",)
     missing: list[str] = []
     heads = fields.number("num_attention_heads", "n_heads", "n_head") or 0
     mla = _mla(fields)

@@ -13,6 +13,7 @@ FULL: AttentionKind = "full"
 SLIDING: AttentionKind = "sliding"
 NONE: AttentionKind = "none"
 _FULL = ("full", "global", "attention", "hybrid")
+_STATES = ("conv", "linear", "recurrent", "mamba")
 _SLIDING = ("sliding", "local", "chunked")
 Plan = tuple[tuple[AttentionKind, ...], tuple[bool, ...], int, list[str]]
 
@@ -50,7 +51,7 @@ def _windows(family: Family, fields: Fields, layers: int) -> tuple[AttentionKind
         return tuple(SLIDING if item.startswith(_SLIDING) else FULL for item in types)
     counts = {str(key): value for key, value in fields.mapping("layer_types").items() if isinstance(value, int)}
     if counts:
-        full = sum(value for key, value in counts.items() if not key.endswith(_SLIDING))
+        full = sum(value for key, value in counts.items() if not any(word in key for word in (*_SLIDING, *_STATES)))
         return _spread(layers, full)
     period = _period(family, fields)
     return tuple(FULL if index % period == period - 1 else SLIDING for index in range(layers))

@@ -178,7 +178,7 @@ def _check_extents(reader: _Reader, tensors: tuple[GgufTensor, ...], start: int,
         if tensor.offset < end:
             reader.fail(f"the tensor {tensor.name[:80]!r} overlaps the one before it")
         end = tensor.offset + tensor.bytes
-    if start + end > size:
+    if tensors and start + end > size:
         reader.fail(f"its tensors need {start + end:,} bytes, the file has {size:,}: the download is incomplete")
 
 
