@@ -12,6 +12,7 @@ from modelpick.estimation.context import max_context
 from modelpick.estimation.interface import Architecture, Fit, Misfit, Settings, VariantSpec
 from modelpick.estimation.placement import place
 from modelpick.estimation.speed import estimate_speed
+from modelpick.estimation.speed_machine import machine_of
 from modelpick.hardware.interface import Hardware
 from modelpick.quality.loss import quality_loss
 from modelpick.registry.layers import Layers
@@ -58,6 +59,11 @@ class Machine:
         speed = estimate_speed(architecture, variant, fit.settings, weights, fit.placement, self.hardware)
         return replace(fit, speed=speed)
 
+    def read_rate(self) -> float:
+        """The most bytes per second that all memories deliver together: no token can be faster."""
+        parts = machine_of(self.hardware)
+        return parts.host.bandwidth + sum(card.bandwidth for card in parts.cards.values())
+
     def longest_context(self, candidate: Candidate) -> int | None:
         """The most context that fits with the same kind of placement, tokens."""
         return max_context(*self.question(candidate), self.hardware)
@@ -79,7 +85,14 @@ def recommend(registry: Layers, hardware: Hardware, needs: Needs, decide: Decide
 
     def search(wanted: Needs) -> Answer:
         return rank(
-            shelf, wanted, hardware, decide=decide, assess=machine.assess, loss=quality_loss, gguf_types=GGUF_TYPES
+            shelf,
+            wanted,
+            hardware,
+            decide=decide,
+            assess=machine.assess,
+            loss=quality_loss,
+            gguf_types=GGUF_TYPES,
+            rate=machine.read_rate(),
         )
 
     answer = search(needs)

@@ -32,7 +32,8 @@ PREFERENCES = st.sampled_from(["balanced", "quality", "speed", "small"])
 
 
 def ask(entries, hardware, wanted: Needs) -> Answer:
-    return rank(ListShelf(entries), wanted, hardware, decide=allow, assess=assess_on(hardware), loss=loss)
+    shelf, rate = ListShelf(entries), float(hardware.pools[-1].bandwidth_bytes_per_second or 0)
+    return rank(shelf, wanted, hardware, decide=allow, assess=assess_on(hardware), loss=loss, rate=rate)
 
 
 @settings(max_examples=150, deadline=None)

@@ -45,21 +45,21 @@ def room_of(hardware: Hardware) -> float:
     return float(sum(max(pool.free_bytes or 0, pool.total_bytes or 0) for pool in hardware.pools))
 
 
-def bound_of(entry: Entry, option: Option, hardware: Hardware, needs: Needs, loss: Loss) -> Bound:
-    """The bounds of one option on a machine."""
+def bound_of(entry: Entry, option: Option, rate: float | None, needs: Needs, loss: Loss) -> Bound:
+    """The bounds of one option; ``rate`` is the bytes per second that all memories together can deliver at most."""
     bits = _language_share(entry) * _LEAST_BITS.get(option.quantisation or "", FEWEST_BITS)
     least = option.source.bytes or (entry.params_total or 0) * bits / 8
-    fastest = _fastest(entry, bits, hardware)
+    fastest = _fastest(entry, bits, rate)
     low = entry.ability.low if entry.ability else None
     taken = (loss(option.quantisation, entry.params_total) or 0.0) if low is not None else 0.0
     return Bound(least, fastest, _most(low, needs, least, fastest) - taken)
 
 
-def entry_ceiling(entry: Entry, needs: Needs, hardware: Hardware) -> float:
+def entry_ceiling(entry: Entry, needs: Needs, rate: float | None) -> float:
     """The most that any option of an entry could score."""
     bits = _language_share(entry) * FEWEST_BITS
     low = entry.ability.low if entry.ability else None
-    return _most(low, needs, (entry.params_total or 0) * bits / 8, _fastest(entry, bits, hardware))
+    return _most(low, needs, (entry.params_total or 0) * bits / 8, _fastest(entry, bits, rate))
 
 
 def hopeless(entry: Entry, option: Option, bound: Bound, needs: Needs, room: float) -> Rejection | None:
@@ -83,11 +83,9 @@ def _most(low: float | None, needs: Needs, least_bytes: float, fastest: float | 
     return least_quality(low) + speed + most_points_for_size(needs.prefer, least_bytes)
 
 
-def _fastest(entry: Entry, bits: float, hardware: Hardware) -> float | None:
-    """Every token reads the active weights once, at best from the fastest memory there is, on all devices at once."""
+def _fastest(entry: Entry, bits: float, rate: float | None) -> float | None:
+    """Every token reads the active weights once, at best from all memories at once."""
     active = entry.params_active or entry.params_total
-    rates = [pool.bandwidth_bytes_per_second for pool in hardware.pools]
-    if not active or not rates or None in rates or entry.modality not in _WRITES:
+    if not active or not rate or entry.modality not in _WRITES:
         return None
-    fastest = max(rate or 0 for rate in rates) * max(len(hardware.usable_devices), 1)
-    return _OVERLAP * fastest / (_READ * active * bits / 8)
+    return _OVERLAP * rate / (_READ * active * bits / 8)

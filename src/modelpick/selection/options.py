@@ -15,6 +15,7 @@ from modelpick.selection.interface import Entry, Needs, Option, Source
 GGUF_RUNTIMES: tuple[Runtime, ...] = ("llama.cpp", "ollama", "lmstudio")
 LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M")
 """The mixes that publishers of GGUF files offer and that stay useful, best first."""
+_PROPOSED = frozenset({*LADDER, "MXFP4", "MXFP4_MOE"})
 _ON_REQUEST = ("F16", "BF16", "Q5_K_S", "Q5_0", "Q4_K_S", "IQ4_NL", "Q4_0", "Q3_K_L", "Q3_K_S", "Q2_K")
 """Mixes that are offered too, but are larger, older or lose too much to be proposed unasked."""
 
@@ -82,7 +83,8 @@ def _gguf(entry: Entry, runtime: Runtime, needs: Needs, gguf_types: frozenset[st
     if listed:
         rungs = {name: place for place, name in enumerate(LADDER)}
         listed.sort(key=lambda source: rungs.get(str(source.quantisation), len(rungs)))
-        return [Option("gguf", source.quantisation, runtime, source) for source in listed]
+        proposed = [source for source in listed if needs.quantisations or source.quantisation in _PROPOSED]
+        return [Option("gguf", source.quantisation, runtime, source) for source in proposed or listed]
     originals = _originals(entry)
     ladder = _native_ladder(originals, needs)
     if published:

@@ -56,6 +56,7 @@ class _Search:
     rejections: list[Rejection] = field(default_factory=list)
     considered: int = 0
     room: float = 0.0
+    rate: float | None = None
 
     def worst(self) -> float | None:
         """The score that a newcomer has to reach; None while the list is not full."""
@@ -86,7 +87,7 @@ class _Search:
         picks: list[Recommendation] = []
         turned_down: list[Rejection] = []
         worst = self.worst()
-        bounds = [(bound_of(entry, option, self.hardware, self.needs, self.loss), option) for option in options]
+        bounds = [(bound_of(entry, option, self.rate, self.needs, self.loss), option) for option in options]
         for bound, option in sorted(bounds, key=lambda pair: -pair[0].ceiling):
             if picks and not self.needs.all_variants and bound.ceiling < max(pick.score for pick in picks):
                 break
@@ -124,12 +125,15 @@ def rank(
     assess: Assess,
     loss: Loss,
     gguf_types: frozenset[str] = frozenset(),
+    rate: float | None = None,
 ) -> Answer:
     """The best answers to ``needs`` on ``hardware``, with all that was turned down on the way.
 
+    ``rate`` is the most bytes per second that the machine's memories deliver together, if known: it bounds speed.
+
     Deterministic: equal scores are ordered by quality, then by fewer bytes, then by slug.
     """
-    search = _Search(needs, hardware, decide, assess, loss, gguf_types, room=room_of(hardware))
+    search = _Search(needs, hardware, decide, assess, loss, gguf_types, room=room_of(hardware), rate=rate)
     counts: Counter[str] = Counter(shelf.turned_down(needs.task, needs.policy))
     sizes = shelf.size_classes(needs.task, needs.policy)
     total = sum(count for _, count in sizes)
@@ -150,7 +154,7 @@ def rank(
         if worst is not None and lane.ceiling < worst:
             break
         assert lane.head is not None
-        if worst is None or entry_ceiling(lane.head, needs, hardware) >= worst:
+        if worst is None or entry_ceiling(lane.head, needs, rate) >= worst:
             search.consider(lane.head)
         if not lane.advance():
             lanes.remove(lane)
