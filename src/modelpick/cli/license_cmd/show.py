@@ -112,7 +112,7 @@ def terms_data(terms: Terms) -> dict[str, Any]:
         "outputs_may_train_other_models": terms.outputs_may_train_other_models,
         "confidence": terms.confidence,
         "source_url": terms.source_url,
-        "notes": terms.notes,
+        "remark": terms.notes,
     }
 
 
