@@ -10,7 +10,6 @@ from tests.hubserver import Generated
 
 from modelpick.acquisition.headers import inspect_any, inspector
 from modelpick.acquisition.interface import Plan, RemoteFile
-from modelpick.cli.weight_headers import READERS
 from modelpick.errors import IntegrityError
 from modelpick.quantisation.kinds import FILE_TYPES
 
@@ -23,7 +22,7 @@ Check = Callable[..., None]
 def check(tmp_path: Path) -> Check:
     def run(plan: Plan, *contents: Generated, name: str = "m-Q4_K_M.gguf") -> None:
         files = tuple(RemoteFile(f"{number}-{name}", content.size, None) for number, content in enumerate(contents))
-        inspect = inspector(replace(plan, files=files), READERS, FILE_TYPES)
+        inspect = inspector(replace(plan, files=files), FILE_TYPES)
         for file, content in zip(files, contents, strict=True):
             path = tmp_path / f"{file.path}.part"
             path.write_bytes(b"".join(content.all()))
@@ -75,7 +74,6 @@ def test_half_of_the_shards_are_not_counted_as_the_model(check: Check) -> None:
 
 
 def test_files_that_are_something_else_or_cut(tmp_path: Path) -> None:
-    inspect = inspect_any(READERS)
     whole = b"".join(gguf().all())
     for name, data in {
         "a.gguf": b"<html>not found</html>",
@@ -89,7 +87,7 @@ def test_files_that_are_something_else_or_cut(tmp_path: Path) -> None:
         path = tmp_path / "partial"
         path.write_bytes(data)
         with pytest.raises(IntegrityError, match=name) as caught:
-            inspect(path, RemoteFile(name, len(data), None))
+            inspect_any(path, RemoteFile(name, len(data), None))
         assert caught.value.hint and "publisher" in caught.value.hint
     (tmp_path / "config").write_bytes(b"{}")
-    inspect(tmp_path / "config", RemoteFile("config.json", 2, None))
+    inspect_any(tmp_path / "config", RemoteFile("config.json", 2, None))

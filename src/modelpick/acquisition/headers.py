@@ -1,48 +1,49 @@
 """Whether a weight file's header is what was asked for: the right kind, architecture, size and quantisation.
 
 The bytes are the Hub's: their hash was checked. This is about a publisher's mistake, or a repository that is not what
-its name says. Readers of headers come from outside, one for each ending; what they cannot read they refuse.
+its name says.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
+from math import prod
 from pathlib import Path
 
 from modelpick.acquisition.interface import Header, Plan, RemoteFile
 from modelpick.errors import IntegrityError
+from modelpick.formats.gguf import read_gguf
 from modelpick.formats.mixes import BASE, canonical, fallback
+from modelpick.formats.safetensors import read_safetensors
 from modelpick.units import format_count
 
 Inspect = Callable[[Path, RemoteFile], None]
-Readers = Mapping[str, Callable[[Path], Header]]
-"""A header's reader by the file name's ending."""
-
+_PLAIN = {"F64", "F32", "F16", "BF16"}
 _LEAST, _MOST = 0.6, 1.6
 """How far the parameters may be from what was promised: towers for images and tied weights are counted differently."""
 
 
-def inspect_any(readers: Readers) -> Inspect:
-    """The check of files of which nothing was promised: their headers can be read."""
+def inspect_any(path: Path, file: RemoteFile) -> None:
+    """The check of a file of which nothing was promised: its header can be read.
 
-    def inspect(path: Path, file: RemoteFile) -> None:
-        _read(readers, path, file)
+    :raises IntegrityError: when it cannot.
+    """
+    read_header(path, file)
 
-    return inspect
 
-
-def inspector(plan: Plan, readers: Readers, file_types: Mapping[str, int]) -> Inspect:
+def inspector(plan: Plan, file_types: Mapping[str, int]) -> Inspect:
     """The check of a plan's files against what was asked for. ``file_types`` are GGUF's numbers of the mixes.
 
     :raises IntegrityError: naming what was promised and what is there.
     """
     counted: dict[str, int | None] = {}
-    expected = [file.path for file in plan.files if _ending(readers, file.path) and not _beside(file.path)]
+    expected = [file.path for file in plan.files if _reader(file.path) and not _beside(file.path)]
     turn = threading.Lock()
 
     def inspect(path: Path, file: RemoteFile) -> None:
-        header = _read(readers, path, file)
+        header = read_header(path, file)
         if header is None or _beside(file.path):
             return
         _architecture(plan, header, file)
@@ -59,21 +60,46 @@ def _beside(path: str) -> bool:
     return "mmproj" in path.lower()
 
 
-def _ending(readers: Readers, path: str) -> str | None:
-    return next((ending for ending in readers if path.lower().endswith(ending)), None)
+def read_header(path: Path, file: RemoteFile) -> Header | None:
+    """What a weight file says of itself; None for other files. ``path`` need not end as the file's name does.
 
-
-def _read(readers: Readers, path: Path, file: RemoteFile) -> Header | None:
-    ending = _ending(readers, file.path)
-    if ending is None:
-        return None
+    :raises IntegrityError: when it is damaged, does not fit the file, or is something else.
+    """
+    reader = _reader(file.path)
     try:
-        return readers[ending](path)
+        return reader(path) if reader else None
     except IntegrityError as error:
         raise IntegrityError(
             f"{file.path}: {error.message.replace(path.name, 'the file')}",
             hint="its hash is the one that the Hub lists, so the publisher's file is at fault: try another repository",
         ) from error
+
+
+def _gguf(path: Path) -> Header:
+    header = read_gguf(path)
+    sizes: Counter[str] = Counter()
+    for tensor in header.tensors:
+        sizes[tensor.type.name] += tensor.bytes
+    return Header(
+        header.text("general.architecture"),
+        header.number("general.file_type"),
+        max(sizes, key=lambda name: sizes[name]) if sizes else None,
+        sum(prod(tensor.shape) for tensor in header.tensors),
+    )
+
+
+def _safetensors(path: Path) -> Header:
+    """Packed formats (AWQ, FP8 ...) hide how many parameters they hold."""
+    tensors = read_safetensors(path).tensors
+    plain = all(tensor.dtype in _PLAIN for tensor in tensors)
+    return Header(None, None, None, sum(prod(tensor.shape) for tensor in tensors) if plain else None)
+
+
+_READERS: Mapping[str, Callable[[Path], Header]] = {".gguf": _gguf, ".safetensors": _safetensors}
+
+
+def _reader(path: str) -> Callable[[Path], Header] | None:
+    return next((reader for ending, reader in _READERS.items() if path.lower().endswith(ending)), None)
 
 
 def _architecture(plan: Plan, header: Header, file: RemoteFile) -> None:

@@ -40,25 +40,28 @@ def make_plan(
     :raises NotFoundError: when none has it, with what they have.
     :raises NetworkError, AccessError: when the Hub does not answer or does not let us look.
     """
-    missed: list[ModelpickError] = []
-    seen: dict[str, Listing] = {}
+    missed: dict[str, ModelpickError] = {}
+    listings: dict[str, Listing] = {}
     for source in _suitable(wish):
         try:
-            listing = seen.get(source.repo) or describe(source.repo, wish.revision, hub, patience)
-            seen[source.repo] = listing
-            selection = _select(wish, source, listing)
+            if source.repo in missed and source.repo not in listings:
+                continue  # It did not let us look.
+            if source.repo not in listings:
+                listings[source.repo] = describe(source.repo, wish.revision, hub, patience)
+            selection = _select(wish, source, listings[source.repo])
         except (NotFoundError, AccessError) as error:
-            missed.append(error)
+            missed[source.repo] = error
             continue
-        return _plan(wish, listing, selection, hub, environment, missed)
+        reasons = [error.message for repo, error in missed.items() if repo != source.repo]
+        return _plan(wish, listings[source.repo], selection, hub, environment, reasons)
     if len(missed) == 1 and wish.quantisation is None:
-        raise missed[0]
-    raise _nothing(wish, missed)
+        raise next(iter(missed.values()))
+    raise _nothing(wish, list(missed.values()))
 
 
 def _suitable(wish: Wish) -> list[Source]:
     """The sources that can hold what was asked for, best first."""
-    sources = list(ordered(wish.sources))
+    sources = _one_a_repository(wish, ordered(wish.sources))
     if wish.format == "gguf":
         return [source for source in sources if source.format == "gguf"]
     if wish.format:
@@ -67,6 +70,16 @@ def _suitable(wish: Wish) -> list[Source]:
         special = [source for source in sources if source.format != "gguf" and _is_asked(wish, source)]
         return special or [source for source in sources if source.format == "gguf"]
     return [source for source in sources if source.format == "gguf" or _is_asked(wish, source)]
+
+
+def _one_a_repository(wish: Wish, sources: Iterable[Source]) -> list[Source]:
+    """A GGUF repository once, by the row of the asked quantisation where there is one: its listing shows the rest."""
+    chosen: dict[object, Source] = {}
+    for source in sources:
+        key = source.repo if source.format == "gguf" else source
+        if key not in chosen or _same(source.quantisation, wish.quantisation):
+            chosen[key] = source
+    return list(chosen.values())
 
 
 def _is_asked(wish: Wish, source: Source) -> bool:
@@ -98,9 +111,9 @@ def _plan(
     selection: Selection,
     hub: HubSettings,
     environment: Mapping[str, str],
-    missed: list[ModelpickError],
+    passed_over: list[str],
 ) -> Plan:
-    notes = [*selection.notes, *(f"passed over: {error.message}" for error in missed)]
+    notes = [*selection.notes, *(f"passed over: {reason}" for reason in passed_over)]
     if listing.repo != listing.asked:
         notes.append(f"{listing.asked} is now called {listing.repo}")
     if listing.unsafe:

@@ -9,6 +9,7 @@ import click
 
 from modelpick.cli.asker_options import asker_options, policy_options
 from modelpick.cli.emit import emit
+from modelpick.cli.hardware_options import hardware_options
 from modelpick.cli.options import OutputOptions, model_argument, registry_option
 from modelpick.cli.progress import KINDS, observer
 from modelpick.output.formats import FORMATS
@@ -53,6 +54,7 @@ Examples:
 @click.option("--progress", type=click.Choice(KINDS), default="auto", help="Progress on stderr [default: auto].")
 @policy_options()
 @asker_options
+@hardware_options
 @registry_option
 @click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
 @click.option("--fields", metavar="A,B,C", help="Only these fields of each result.")
@@ -86,6 +88,7 @@ def command(model: str, **given: Any) -> None:
         policy=given["policy"],
         policy_chosen=_chosen("license") or _chosen("policy"),
         asker=given["asker"],
+        machine=given["machine"],
     )
     emit(run(request, observer(given["progress"], quiet=output.quiet)), output)
 

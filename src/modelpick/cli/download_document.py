@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from modelpick.acquisition.interface import Artifact, Handover, Plan
@@ -11,33 +11,41 @@ from modelpick.output.interface import Block, Column, Document, Facts, Grid, Lin
 
 if TYPE_CHECKING:
     from modelpick.cli.download_license import Licensed
-    from modelpick.cli.download_run import Request
 
 SCHEMA = "modelpick.download/1"
 
 
-def document_of(
-    request: Request,
-    plan: Plan,
-    licensed: Licensed,
-    edition: dict[str, Any],
-    artifact: Artifact | None = None,
-    handover: Handover | None = None,
-) -> Document:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Everything that a download, or its dry run, found out. ``need`` is the memory it takes on this machine."""
+
+    plan: Plan
+    licensed: Licensed
+    edition: dict[str, Any]
+    need: dict[str, Any] | None
+    artifact: Artifact | None = None
+    handover: Handover | None = None
+
+
+def document_of(answer: Answer) -> Document:
     """The answer to a download, or to its dry run."""
+    plan, licensed, artifact, made = answer.plan, answer.licensed, answer.artifact, answer.handover
     files = [_file(plan, index, artifact) for index in range(len(plan.files))]
     body = {
-        "registry": edition,
+        "registry": answer.edition,
         "model": plan.model,
         "dry_run": artifact is None,
         "plan": _plan(plan),
         "license": _license(licensed),
+        "memory": answer.need,
         "artifact": asdict(artifact) if artifact else None,
-        "handover": asdict(handover) if handover else None,
+        "handover": asdict(made) if made else None,
         "results": files,
     }
-    notes = (*plan.notes, *licensed.notes, *licensed.decision.warnings, *(handover.notes if handover else ()))
-    return Document(SCHEMA, body, _blocks(plan, licensed, files, artifact, handover), notes, _hints(plan, artifact))
+    notes = [*plan.notes, *licensed.notes, *licensed.decision.warnings, *(made.notes if made else ())]
+    if answer.need and not answer.need["fits"]:
+        notes.append("it does not fit this machine's memory as it is")
+    return Document(SCHEMA, body, _blocks(answer, files), notes, _hints(plan, artifact))
 
 
 def offline_document(
@@ -51,6 +59,7 @@ def offline_document(
         "dry_run": False,
         "plan": None,
         "license": _license(licensed) if licensed else None,
+        "memory": None,
         "artifact": asdict(artifact),
         "handover": asdict(handover) if handover else None,
         "results": files,
@@ -113,10 +122,9 @@ def _license(licensed: Licensed) -> dict[str, Any]:
     }
 
 
-def _blocks(
-    plan: Plan, licensed: Licensed, files: list[dict[str, Any]], artifact: Artifact | None, made: Handover | None
-) -> list[Block]:
-    verdict = licensed.verdict
+def _blocks(answer: Answer, files: list[dict[str, Any]]) -> list[Block]:
+    plan, artifact, need = answer.plan, answer.artifact, answer.need
+    verdict = answer.licensed.verdict
     facts = Facts(
         (
             ("Model", plan.model, "text"),
@@ -127,14 +135,16 @@ def _blocks(
             ("Size", plan.total_bytes, "bytes"),
             ("To fetch", None if artifact else plan.missing_bytes, "bytes"),
             ("Disk free", None if artifact else plan.disk_free_bytes, "bytes"),
+            ("Memory needed here", need and need["required_bytes"], "bytes"),
+            ("Placement", need and need["placement"], "text"),
             ("Licences", " and ".join(verdict.binding_licenses) or None, "text"),
             ("Commercial use", verdict.commercial_use, "verdict"),
-            ("Because", licensed.decision.clause, "text"),
+            ("Because", answer.licensed.decision.clause, "text"),
             ("Gated", plan.gated, "text"),
             ("Path", artifact.path if artifact else plan.target, "text"),
         )
     )
-    return [facts, _grid(files), *_commands(made)]
+    return [facts, _grid(files), *_commands(answer.handover)]
 
 
 def _grid(files: list[dict[str, Any]]) -> Grid:

@@ -17,6 +17,7 @@ from modelpick.registry.interface import ModelFacts
 if TYPE_CHECKING:
     from modelpick.cli.asker_options import PolicyChoice
     from modelpick.cli.download_license import Licensed
+    from modelpick.cli.hardware_options import HardwareOptions
     from modelpick.registry.reader import Registry
 
 _REPO = re.compile(r"[\w.-]+/[\w.-]+")
@@ -40,6 +41,7 @@ class Request:
     policy: PolicyChoice
     policy_chosen: bool
     asker: Asker
+    machine: HardwareOptions
 
 
 def run(request: Request, observe: Observer) -> Document:
@@ -48,8 +50,10 @@ def run(request: Request, observe: Observer) -> Document:
     :raises PolicyError: before anything is asked of the Hub when the registry's verdict is refused.
     """
     from modelpick.acquisition.settings import hub_settings, patience
-    from modelpick.cli.download_document import document_of
+    from modelpick.cli.download_document import Answer, document_of
     from modelpick.cli.download_license import Judge
+    from modelpick.cli.hardware_options import resolve_hardware
+    from modelpick.cli.memory_need import need_of_plan
     from modelpick.registry.reader import Registry
 
     hub = hub_settings()
@@ -71,10 +75,12 @@ def run(request: Request, observe: Observer) -> Document:
         plan = make_plan(wish, hub, os.environ, patience=patience())
         assert plan.card is not None
         licensed = judge.live(plan.card, known)
+    need = need_of_plan(facts, plan, resolve_hardware(request.machine, request.registry))
+    answer = Answer(plan, licensed, edition, need)
     if request.dry_run:
-        return document_of(request, plan, licensed, edition)
+        return document_of(answer)
     artifact = _fetch(plan, licensed, hub, observe)
-    return document_of(request, plan, licensed, edition, artifact, _handover(request, artifact))
+    return document_of(replace(answer, artifact=artifact, handover=_handover(request, artifact)))
 
 
 def subject(registry: Registry, request: Request) -> tuple[ModelFacts | None, Wish]:
@@ -83,7 +89,7 @@ def subject(registry: Registry, request: Request) -> tuple[ModelFacts | None, Wi
     :raises NotFoundError: when no weights of it are published, or nothing has that name.
     """
     name, _, tag = request.model.partition(":") if "/" in request.model else (request.model, "", "")
-    facts = _facts(registry, name)
+    facts = facts_of(registry, name)
     quantisation = request.quantisation or tag or None
     sources = _repository(name, facts) if _is_repository(name, facts) else _variants(facts)
     if facts and not facts.model.downloadable and not _REPO.fullmatch(name):
@@ -102,7 +108,7 @@ def subject(registry: Registry, request: Request) -> tuple[ModelFacts | None, Wi
     return facts, wish
 
 
-def _facts(registry: Registry, name: str) -> ModelFacts | None:
+def facts_of(registry: Registry, name: str) -> ModelFacts | None:
     """The registry's row; for a repository only one that names exactly this repository, never one like it."""
     from modelpick.registry.resolve import resolve
 
@@ -164,12 +170,11 @@ def _fetch(plan: Plan, licensed: Licensed, hub: HubSettings, observe: Observer) 
     from modelpick.acquisition.fetch import fetch, with_verdict
     from modelpick.acquisition.headers import inspector
     from modelpick.acquisition.settings import patience
-    from modelpick.cli.weight_headers import READERS
     from modelpick.quantisation.kinds import FILE_TYPES
 
     if not plan.accessible:
         raise gated(plan.repo, hub.endpoint)
-    artifact = fetch(plan, hub, observe=observe, inspect=inspector(plan, READERS, FILE_TYPES), patience=patience())
+    artifact = fetch(plan, hub, observe=observe, inspect=inspector(plan, FILE_TYPES), patience=patience())
     artifact = with_verdict(artifact, licensed.verdict.commercial_use)
     manifest.write(artifact)
     return artifact
@@ -194,8 +199,7 @@ def _offline(
     from modelpick.acquisition.headers import inspect_any
     from modelpick.acquisition.offline import fetched_before
     from modelpick.cli.download_document import offline_document
-    from modelpick.cli.weight_headers import READERS
 
-    artifact = fetched_before(wish, hub, inspect_any(READERS))
+    artifact = fetched_before(wish, hub, inspect_any)
     made = None if request.dry_run else _handover(request, artifact)
     return offline_document(artifact, known, edition, made)

@@ -28,11 +28,10 @@ def command(path: Path, output: OutputOptions) -> int:
     """
     from modelpick.acquisition.headers import inspect_any
     from modelpick.acquisition.verify import verify
-    from modelpick.cli.weight_headers import READERS
     from modelpick.errors import IntegrityError
     from modelpick.output.interface import Column, Document, Grid
 
-    checks = verify(path, inspect_any(READERS))
+    checks = verify(path, inspect_any)
     results: list[dict[str, Any]] = [
         {
             "model": check.artifact.model,
