@@ -230,9 +230,7 @@ def columns_of(cases: list[Case], measured: str) -> dict[str, Array]:
     """The cases that have that measurement, as arrays."""
     chosen = [case for case in cases if getattr(case, measured)]
     names = [name for name in Case.__slots__ if name not in {"prompts", "run", "work", "hardware"}]
-    columns_name = [case.run.model for case in chosen]
     columns = {name: np.array([getattr(case, name) for case in chosen]) for name in names}
-    columns["name"] = np.array(columns_name)
     columns["measured"] = np.array([float(getattr(case, measured)) for case in chosen])
     width = max(len(case.prompts) for case in chosen)
     columns["prompts"] = np.array([[*case.prompts, *[0.0] * (width - len(case.prompts))] for case in chosen])
@@ -264,15 +262,7 @@ def report(title: str, problem: Problem, columns: dict[str, Array], groups: Sequ
         for value in sorted(set(columns[group])):
             chosen = columns[group] == value
             print(line(f"  {group} {value}", estimated[chosen], measured[chosen]))
-    spread(columns, estimated, "family" if "family" in groups else "instructions")
-    if os.environ.get("WORST"):
-        order = np.argsort(-np.abs(np.log(estimated / measured)))[:40]
-        for i in order:
-            print(
-                {n: columns[n][i] for n in ("source", "accelerator", "name", "routed", "kernel_name", "total")},
-                measured[i],
-                round(estimated[i], 1),
-            )
+    spread(columns, estimated, "instructions" if "instructions" in groups else "family")
     return full
 
 
@@ -347,6 +337,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "CPU decode": report("CPU decode", CPU_DECODE, columns_of(cpus, "decode"), ("source", "instructions")),
         "CPU prompt": report("CPU prompt", CPU_PROMPT, columns_of(cpus, "prompt"), ("source", "instructions")),
     }
+    blind = columns_of(gpus, "decode")
+    blind["old"] = np.zeros(len(blind["old"]), dtype=bool)
+    report("GPU decode when nobody tells the fit which engine ran", GPU_DECODE, blind, ("source",))
     shipped(cases)
     if options.fit:
         for title, constants in fitted.items():

@@ -16,6 +16,8 @@ from modelpick.estimation.interface import Architecture, Settings, VariantSpec
 from modelpick.estimation.speed_machine import card_of, generation_of, host_of
 from modelpick.estimation.speed_work import Work, work_of
 from modelpick.estimation.tensors import parameter_count
+from modelpick.estimation.weights import weights_of
+from modelpick.formats.mixes import canonical
 from modelpick.hardware.apple_chips import chip_of
 from modelpick.hardware.cards import card_pool, device_of
 from modelpick.hardware.catalogue import find_reported
@@ -93,19 +95,18 @@ class Models:
     def work(self, run: Run) -> tuple[float, Work] | None:
         """Total parameters and the work of a run's model at its quantisation; None where unknown."""
         slug = self._slug(run.model)
-        bits = _BITS.get(run.quantisation.upper().removeprefix("UD-").removesuffix("_XL"))
-        if slug is None or bits is None:
+        mix = _mix(run.quantisation)
+        if slug is None or mix is None:
             return None
         if slug not in self._architectures:
             self._architectures[slug] = self._architecture(slug)
         arch = self._architectures[slug]
         if arch is None or arch.shape is None:
             return None
-        total = float(parameter_count(arch.shape))
-        edges = float(arch.shape.vocab * arch.shape.hidden)
-        weights = (total - edges) * bits / 8 + edges * max(bits, 6.5625) / 8
-        work = work_of(arch, VariantSpec("gguf", run.quantisation.upper()), Settings(), round(weights))
-        return None if work is None else (total, work)
+        variant = VariantSpec("gguf", mix)
+        weights = weights_of(arch, variant)
+        work = None if weights is None else work_of(arch, variant, Settings(), weights.file)
+        return None if work is None else (float(arch.params_total or parameter_count(arch.shape)), work)
 
     def _slug(self, name: str) -> str | None:
         key = key_of(name)
@@ -127,11 +128,13 @@ class Models:
         )
 
 
-_BITS = {
-    "Q2_K": 2.95, "Q2_K_S": 2.7, "Q3_K_S": 3.44, "Q3_K_M": 3.85, "Q3_K_L": 4.19, "IQ4_XS": 4.3, "IQ4_NL": 4.54,
-    "Q4_0": 4.5, "Q4_K": 4.9, "Q4_K_S": 4.54, "Q4_K_M": 4.8, "Q5_K_S": 5.5, "Q5_K_M": 5.65, "Q6_K": 6.5625, "Q8_0": 8.5,
-    "F16": 16.0, "BF16": 16.0, "MXFP4": 4.3,
-}  # fmt: skip
+def _mix(name: str) -> str | None:
+    """The mix of llama.cpp nearest to a reported one: dynamic and extra-large variants as what they are based on."""
+    text = name.upper().removeprefix("UD-")
+    for ending in ("_XL", "_P"):
+        if text.endswith(ending):
+            text = text.removesuffix(ending) + "_M"
+    return canonical(text) or canonical(text.removesuffix("_M"))
 
 
 def key_of(name: str) -> str:

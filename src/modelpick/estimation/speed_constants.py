@@ -69,40 +69,39 @@ class Constants:
     """Share of the bandwidth at which the key-value cache is read with flash attention."""
     cache_share_plain: float = 0.21
     """Likewise without flash attention."""
-    attention_share: float = 0.18
+    attention_share: float = 0.145
     """Share of the half-precision rate that attention over a long prompt reaches."""
-    expert_layers: float = 0.55
+    expert_layers: float = 0.4
     """Extra ``layer_seconds`` of a layer that routes to experts."""
     recurrent_layers: float = 0.0
-    expert_prompt: float = 0.86
+    expert_prompt: float = 1.06
     """Extra prompt compute of a mixture of experts: small matrices fill a GPU badly."""
-    half_prompt: float = 1.1
+    half_prompt: float = 1.07
     """Prompt rate of unquantised weights against quantised ones."""
 
 
 CURRENT = Constants(
     gpus={
-        "nvidia": GpuConstants(0.92, (15.1, 13.4, 4.7), 64e-6, 0.45, 770e-6, (0.85, 1.3), (0.65, 1.6)),
-        "amd": GpuConstants(0.92, (12.0, 3.0, 3.0), 95e-6, 0.25, 2.3e-3, (0.65, 1.5), (0.5, 1.8)),
-        "rdna2": GpuConstants(0.92, (12.0, 5.2, 5.2), 250e-6, 0.25, 2.3e-3, (0.85, 1.8), (0.5, 2.0)),
-        "apple": GpuConstants(0.92, (8.2, 2.4, 7.2), 134e-6, 0.67, 1.6e-3, (0.85, 1.4), (0.75, 1.3)),
+        "nvidia": GpuConstants(0.92, (15.7, 13.4, 5.0), 64e-6, 0.456, 660e-6, (0.85, 1.3), (0.65, 1.6)),
+        "amd": GpuConstants(0.92, (12.0, 3.5, 4.3), 95e-6, 0.31, 1.9e-3, (0.7, 1.6), (0.5, 1.8)),
+        "rdna2": GpuConstants(0.92, (12.0, 10.0, 12.0), 240e-6, 0.31, 1.9e-3, (0.8, 1.8), (0.5, 2.0)),
+        "apple": GpuConstants(0.92, (8.5, 2.4, 7.0), 134e-6, 0.69, 1.4e-3, (0.85, 1.4), (0.75, 1.3)),
         "intel": GpuConstants(0.7, (12.0, 6.0, 4.0), 200e-6, 0.2, 2.3e-3, (0.5, 2.0), (0.4, 2.5), fitted=False),
         "other": GpuConstants(0.7, (12.0, 6.0, 4.0), 200e-6, 0.2, 2.3e-3, (0.5, 2.0), (0.4, 2.5), fitted=False),
     },
-    shader_scale={"pascal": 0.21, "turing": 0.82, "volta": 0.82, "ga100": 0.71, "hopper": 0.38, "rdna2": 2.3},
+    shader_scale={"pascal": 0.22, "turing": 0.84, "volta": 0.84, "ga100": 0.74, "hopper": 0.40, "rdna2": 2.4},
     matrix_scale={
-        "pascal": 2.46, "volta": 0.64, "turing": 0.76, "ga100": 0.75, "hopper": 0.46, "ada": 1.05, "blackwell": 1.41,
-        "rdna2": 2.35,
+        "pascal": 2.54, "volta": 0.63, "turing": 0.75, "ga100": 0.73, "hopper": 0.44, "blackwell": 1.37, "rdna2": 2.13,
     },
     cpu=CpuConstants(
         bandwidth_share=0.9,
-        core_exponent=0.563,
-        weights_per_second={"none": 3.0e9, "avx": 4.9e9, "avx2": 28.4e9, "avx512": 50.4e9, "neon": 45e9},
-        prompt_weights_per_second={"none": 2.7e9, "avx": 7.6e9, "avx2": 25.3e9, "avx512": 41.1e9, "neon": 21.9e9},
-        prompt_exponent=0.977,
+        core_exponent=0.55,
+        weights_per_second={"none": 3.05e9, "avx": 5.1e9, "avx2": 29.2e9, "avx512": 52e9, "neon": 45e9},
+        prompt_weights_per_second={"none": 2.7e9, "avx": 7.6e9, "avx2": 25.3e9, "avx512": 41e9, "neon": 21.9e9},
+        prompt_exponent=0.978,
         low_power=0.54,
         prompt_low_power=0.73,
-        cache_cost=3.1,
+        cache_cost=3.2,
         layer_seconds=100e-6,
         decode_spread=(0.7, 1.45),
         prompt_spread=(0.55, 2.0),
@@ -110,11 +109,16 @@ CURRENT = Constants(
 )  # fmt: skip
 """Engines of today (llama.cpp and what embeds it).
 
-Set by hand beside the fit: ``layer_seconds`` of NVIDIA and Apple are 1.5 to 1.6 times what runs of today's engines show
-(40 and 90 microseconds), because hosts differ and an engine of 2025 took 3 times as long; RDNA 2 lies half-way
-between an engine of 2025, the only one it was measured with, and what RDNA 3 gained since; NEON rates; all of
-Intel, which has too few runs.
+Set by hand beside the fit: ``layer_seconds`` of NVIDIA and Apple are 1.5 to 1.6 times what runs of today's engines
+show (40 and 89 microseconds), because hosts differ and an engine of 2025 took 3 times as long, and
+``expert_layers`` is smaller by as much; RDNA 2 lies half-way between an engine of 2025, the only one it was
+measured with, and what RDNA 3 gained since; NEON rates; a processor's ``layer_seconds``; all of Intel, which has
+too few runs.
 """
+
+ENGINE_LAYERS = {"transformers": 900e-6, "vllm": 25e-6, "mlx": 50e-6}
+"""``layer_seconds`` of other engines: vLLM by runs on one RTX 5090, MLX by runs on one M4 Pro, transformers assumed."""
+UNFITTED_ENGINES = frozenset({"transformers", "vllm"})
 
 SHADERS_PER_MATRIX_RATE = {"volta": 1 / 8, "turing": 1 / 8, "ga100": 1 / 16, "hopper": 1 / 14.8}
 """Single-precision rate over dense half-precision rate where only the latter is known; others 1/4, AMD 1/2."""

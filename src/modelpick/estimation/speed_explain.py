@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelpick.estimation.interface import Architecture, Placement, Settings, VariantSpec
 from modelpick.estimation.speed import context_of_each
-from modelpick.estimation.speed_constants import CURRENT
+from modelpick.estimation.speed_constants import CURRENT, ENGINE_LAYERS
 from modelpick.estimation.speed_machine import Card, Machine, constants_of, machine_of
 from modelpick.estimation.speed_parts import Part, decode_seconds, parts_of
 from modelpick.estimation.speed_work import Work, work_of
@@ -55,8 +55,9 @@ def _on_card(part: Part, card: Card, work: Work, settings: Settings, tokens: flo
     reading = weights / (card.bandwidth * family.bandwidth_share)
     looking = cache / (card.bandwidth * share)
     computing = params * effort / (card.shader * scale)
-    launching = layers * family.layer_seconds * slower
-    launch = family.layer_seconds * slower * 1e6
+    each = ENGINE_LAYERS.get(settings.runtime, family.layer_seconds)
+    launching = layers * each * slower
+    launch = each * slower * 1e6
     return [
         f"{card.name}: weights {_gb(weights)}"
         f" / ({_rate(card.bandwidth)} x {family.bandwidth_share:g}) = {_ms(reading)}",

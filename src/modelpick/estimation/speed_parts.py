@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelpick.estimation.interface import Placement, Settings
-from modelpick.estimation.speed_constants import Constants, CpuConstants
+from modelpick.estimation.speed_constants import ENGINE_LAYERS, Constants, CpuConstants
 from modelpick.estimation.speed_laws import cores_rate, cpu_token_seconds, gpu_token_seconds, prompt_seconds
 from modelpick.estimation.speed_machine import Card, Host, Machine, constants_of
 from modelpick.estimation.speed_work import HALF, Work
 
 _ROUNDING = 1e-9
-_ENGINE_LAYERS = {"transformers": 900e-6, "vllm": 60e-6}
-"""Seconds per layer of engines that drive a GPU from Python (assumed; vLLM replays graphs)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ def _decode_part(
         bandwidth_share=family.bandwidth_share,
         cache_share=constants.cache_share if settings.flash_attention else constants.cache_share_plain,
         work=family.work[work.kernel],
-        layer_seconds=(family.layer_seconds + _ENGINE_LAYERS.get(settings.runtime, 0.0)) * slower,
+        layer_seconds=ENGINE_LAYERS.get(settings.runtime, family.layer_seconds) * slower,
     )
 
 
@@ -100,7 +98,7 @@ def card_prompt(part: Part, card: Card, work: Work, prompt: float, settings: Set
         matrix_share=share,
         attention_share=constants.attention_share,
         bandwidth=card.bandwidth,
-        layer_seconds=family.prompt_layer_seconds + _ENGINE_LAYERS.get(settings.runtime, 0.0),
+        layer_seconds=family.prompt_layer_seconds,
     )
 
 

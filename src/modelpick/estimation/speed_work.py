@@ -24,6 +24,8 @@ HALF, BYTE, PACKED = 0, 1, 2
 
 _HALF_TYPES = frozenset({"F16", "BF16", "FP16", "F32", "FLOAT16", "BFLOAT16", "NONE"})
 _BYTE_TYPES = ("Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "IQ4_NL", "MXFP4", "NVFP4", "FP8", "INT8", "INT4", "AWQ", "GPTQ")
+_PLAIN = "INT4"
+"""Outside GGUF low-bit weights are whole bytes or plain four-bit groups, whatever the scheme is called."""
 _OUTPUT_BITS = 6.5625
 """K mixes keep the output matrix at Q6_K (see ``formats.mixes``)."""
 _TYPICAL_LAYERS = ((1e9, 20), (4e9, 30), (1e10, 34), (2e10, 44), (5e10, 60), (1e11, 80), (1e15, 90))
@@ -68,9 +70,10 @@ def work_of(arch: Architecture, variant: VariantSpec, settings: Settings, weight
     """The work of a language model whose weights take ``weights_bytes``; None for other kinds of model."""
     if arch.kind != "decoder" or weights_bytes <= 0:
         return None
-    return _work(
-        arch, variant.quantisation or variant.format, weights_bytes, settings.cache_type_k, settings.cache_type_v
-    )
+    scheme = variant.quantisation or variant.format
+    if variant.format != "gguf" and kernel_of(scheme) == PACKED:
+        scheme = _PLAIN
+    return _work(arch, scheme, weights_bytes, settings.cache_type_k, settings.cache_type_v)
 
 
 @lru_cache(maxsize=4096)
