@@ -61,6 +61,20 @@ def node() -> dict[str, Any]:
     return to_json(simulate(None, Wish(machine="Strix Halo 128GB"), Table()))
 
 
+def test_an_inventory_by_hand_needs_only_what_has_no_default() -> None:
+    hardware = from_json(
+        {
+            "cpu": {
+                "name": None, "architecture": "x86_64", "sockets": None, "physical_cores": 8, "logical_cores": 16,
+                "usable_cores": 8,
+            },
+            "system": {"os": "linux"},
+            "pools": [{"name": "host", "total_bytes": 2**36, "free_bytes": 2**35}],
+        }
+    )  # fmt: skip
+    assert (hardware.cpu.usable_cores, hardware.devices, hardware.host.bandwidth_origin) == (8.0, (), None)
+
+
 def without(key: str) -> dict[str, Any]:
     return {name: value for name, value in node().items() if name != key}
 

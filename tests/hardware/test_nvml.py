@@ -207,12 +207,14 @@ def test_nvidia_smi_answers_where_the_library_is_missing(tmp_path: Path) -> None
 def test_an_nvidia_smi_that_hangs_is_ended(tmp_path: Path) -> None:
     program = tmp_path / "bin" / "nvidia-smi"
     program.parent.mkdir()
-    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.write_text(f"#!/bin/sh\necho $$ >> {tmp_path}/started\nexec sleep 60\n")
     program.chmod(0o755)
-    variables = {"PATH": f"{program.parent}:{os.defpath}", "TIMEOUT": "0.3"}
+    variables = {"PATH": f"{program.parent}:{os.defpath}", "TIMEOUT": "1.6"}
     hardware = detected(tmp_path / "nothing", "", tmp_path, **variables)
     assert hardware.devices == ()
     assert "no answer" in said(hardware) or "is left out" in said(hardware)
+    (started,) = (tmp_path / "started").read_text().split()  # asked once, not once more for each older driver
+    assert not Path(f"/proc/{started}").exists()
 
 
 def test_doctor_sees_each_call_and_no_serial_number(library: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -99,10 +99,12 @@ def _read_record(kind: Any, value: Any, where: str) -> Any:
     unknown = sorted(set(value) - set(known))
     if unknown:
         raise UsageError(f"{where}: unknown key {unknown[0]!r}; known: {', '.join(known)}", hint=_HINT)
-    missing = [name for name in known if name not in value]
+    # Written by hand, an inventory may leave out what has a default; modelpick itself writes every key.
+    needed = {field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING}
+    missing = [name for name in known if name in needed and name not in value]
     if missing:
         raise UsageError(f"{where}: {missing[0]!r} is missing (null means unknown)", hint=_HINT)
-    return kind(**{name: _read(hints[name], value[name], f"{where}.{name}") for name in known})
+    return kind(**{name: _read(hints[name], value[name], f"{where}.{name}") for name in known if name in value})
 
 
 def _read_tuple(inner: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:

@@ -48,6 +48,7 @@ class Probe:
         self.timeout_seconds = timeout_seconds
         self.notes: list[Note] = []
         self.readings: list[Reading] = []
+        self.process_seconds = 0.0
 
     @property
     def live(self) -> bool:
@@ -121,24 +122,35 @@ class Probe:
             self.readings.append(Reading(source, what, text, judged))
 
     def run(self, command: Sequence[str]) -> str | None:
-        """The output of a short command, or None if it is missing, fails or takes longer than the timeout."""
+        """The output of a short command, or None if it is missing, fails or takes too long.
+
+        All commands together have three quarters of the timeout, so that none is still running when the detector that
+        started it is given up.
+        """
         if self.runner is not None:
             return self.runner(command)
         import subprocess
+        from time import monotonic
 
+        left = 0.75 * self.timeout_seconds - self.process_seconds
+        if left <= 0:
+            return None
+        start = monotonic()
         try:
             done = subprocess.run(
                 command,
                 capture_output=True,
                 text=True,
                 errors="replace",
-                timeout=self.timeout_seconds * 0.9,
+                timeout=left,
                 stdin=subprocess.DEVNULL,
                 check=False,
             )
         except (OSError, subprocess.SubprocessError) as error:
             self.reading("process", command[0], None, f"{type(error).__name__}")
             return None
+        finally:
+            self.process_seconds += monotonic() - start
         self.reading("process", " ".join(command), done.stdout or done.stderr, f"exit status {done.returncode}")
         return done.stdout if done.returncode == 0 else None
 
