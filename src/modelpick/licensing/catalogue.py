@@ -7,21 +7,9 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from modelpick.errors import UsageError
-from modelpick.licensing.interface import CommercialUse, Condition, Obligation, Terms
+from modelpick.licensing.interface import STRICTNESS, CommercialUse, Condition, Obligation, Terms
 from modelpick.licensing.names import owner_of
 from modelpick.licensing.rules import Checkpoint, Rules
-
-STRICTNESS = (
-    "permissive",
-    "weak-copyleft",
-    "copyleft",
-    "open-rail",
-    "community",
-    "non-commercial",
-    "research-only",
-    "proprietary",
-)
-"""Families from the loosest to the strictest."""
 
 COMMERCIAL_ORDER: Mapping[CommercialUse, int] = {"yes": 0, "conditional": 1, "unknown": 2, "no": 3}
 """Answers from the freest to the strictest: what is forbidden for certain outweighs what is not known."""

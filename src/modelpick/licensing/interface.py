@@ -12,6 +12,19 @@ Status = Literal["consistent", "mismatch", "missing", "contradictory", "conflict
 Confidence = Literal["high", "medium", "low"]
 
 
+STRICTNESS = (
+    "permissive",
+    "weak-copyleft",
+    "copyleft",
+    "open-rail",
+    "community",
+    "non-commercial",
+    "research-only",
+    "proprietary",
+)
+"""Families of licences from the loosest to the strictest."""
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One clause: ``kind`` is mau-limit, revenue-limit, region-exclusion, acceptable-use-policy, attribution,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from modelpick.licensing.catalogue import COMMERCIAL_ORDER, STRICTNESS, Catalogue, strictest_use
+from modelpick.licensing.catalogue import COMMERCIAL_ORDER, Catalogue, strictest_use
 from modelpick.licensing.combine import Outcome, combine
 from modelpick.licensing.declared import UNKNOWN, Declared, declare
 from modelpick.licensing.interface import (
+    STRICTNESS,
     Card,
     CommercialUse,
     Confidence,

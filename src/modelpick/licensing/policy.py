@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelpick.errors import UsageError
-from modelpick.licensing.catalogue import STRICTNESS, Catalogue
-from modelpick.licensing.interface import CommercialUse, Confidence, Verdict
+from modelpick.licensing.interface import STRICTNESS, CommercialUse, Confidence, Verdict
+
+if TYPE_CHECKING:
+    from modelpick.licensing.catalogue import Catalogue
 
 CONFIDENCES: tuple[Confidence, ...] = ("low", "medium", "high")
 KINDS = (

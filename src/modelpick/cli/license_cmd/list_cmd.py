@@ -8,18 +8,9 @@ import click
 
 from modelpick.cli.emit import emit
 from modelpick.cli.options import OutputOptions, output_options, registry_option
+from modelpick.licensing.interface import STRICTNESS
 from modelpick.output.interface import Column, Document, Grid
 
-_FAMILIES = (
-    "permissive",
-    "weak-copyleft",
-    "copyleft",
-    "open-rail",
-    "community",
-    "non-commercial",
-    "research-only",
-    "proprietary",
-)
 _COLUMNS = (
     Column("key", "Licence"),
     Column("name", "Name"),
@@ -38,7 +29,7 @@ Examples:
   modelpick license list --family community --commercial conditional
   modelpick license list --fields key,spdx,source_url --format csv""",
 )
-@click.option("--family", "families", multiple=True, type=click.Choice(_FAMILIES), help="Only these families.")
+@click.option("--family", "families", multiple=True, type=click.Choice(STRICTNESS), help="Only these families.")
 @click.option(
     "--commercial",
     "uses",

@@ -6,16 +6,15 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modelpick.errors import NotFoundError, UsageError
-from modelpick.licensing.catalogue import Catalogue
 from modelpick.licensing.interface import Card, Verdict
-from modelpick.licensing.judge import judge
-from modelpick.licensing.local import card_of_directory
-from modelpick.licensing.rows import Verdicts, catalogue_of
-from modelpick.licensing.serialise import from_json
-from modelpick.registry.reader import Registry
 from modelpick.registry.resolve import resolve
+
+if TYPE_CHECKING:
+    from modelpick.licensing.catalogue import Catalogue
+    from modelpick.registry.reader import Registry
 
 NOT_ADVICE = "This is not legal advice."
 _MAX_LIST_BYTES = 5_000_000
@@ -79,6 +78,8 @@ class Judges:
     def catalogue(self) -> Catalogue:
         """Terms and rules, loaded when first asked for."""
         if self._catalogue is None:
+            from modelpick.licensing.rows import catalogue_of
+
             self._catalogue = catalogue_of(self._registry)
         return self._catalogue
 
@@ -89,6 +90,8 @@ class Judges:
         """
         path = Path(subject.text).expanduser()
         if path.is_dir():
+            from modelpick.licensing.local import card_of_directory
+
             card = card_of_directory(path, came_from)
             return Answer(subject, None, self.judge(card), "directory")
         if came_from is not None:
@@ -99,10 +102,15 @@ class Judges:
             if "/" in subject.text and self.catalogue.checkpoint(subject.text):
                 return Answer(subject, None, self.judge(Card(subject.text, None)), "rules")
             raise
+        from modelpick.licensing.serialise import from_json
+
         model = self._registry.model(slug)
         assert model is not None
         return Answer(subject, slug, from_json(model.verdict), "registry")
 
     def judge(self, card: Card) -> Verdict:
         """The verdict of a card that is no row, with the registry's rows as its possible parents."""
+        from modelpick.licensing.judge import judge
+        from modelpick.licensing.rows import Verdicts
+
         return judge(card, Verdicts(self._registry, self.catalogue).resolve, self.catalogue)
