@@ -12,6 +12,7 @@ from modelpick.estimation.context import max_context
 from modelpick.estimation.interface import Architecture, Fit, Misfit, Settings, VariantSpec
 from modelpick.estimation.placement import place
 from modelpick.estimation.speed import estimate_speed
+from modelpick.estimation.speed_bound import most_tokens_per_second
 from modelpick.estimation.speed_machine import machine_of
 from modelpick.hardware.interface import Hardware
 from modelpick.quality.loss import quality_loss
@@ -35,6 +36,7 @@ class Machine:
 
     def __init__(self, hardware: Hardware) -> None:
         self.hardware = hardware
+        self._machine = machine_of(hardware)
         self._known: dict[str, Architecture] = {}
 
     def architecture(self, entry: Entry) -> Architecture:
@@ -59,10 +61,9 @@ class Machine:
         speed = estimate_speed(architecture, variant, fit.settings, weights, fit.placement, self.hardware)
         return replace(fit, speed=speed)
 
-    def read_rate(self) -> float:
-        """The most bytes per second that all memories deliver together: no token can be faster."""
-        parts = machine_of(self.hardware)
-        return parts.host.bandwidth + sum(card.bandwidth for card in parts.cards.values())
+    def fastest(self, params: float, weight_bytes: float) -> float:
+        """The most tokens per second here of a model that reads so much for each token."""
+        return most_tokens_per_second(self._machine, params, weight_bytes)
 
     def longest_context(self, candidate: Candidate) -> int | None:
         """The most context that fits with the same kind of placement, tokens."""
@@ -92,7 +93,7 @@ def recommend(registry: Layers, hardware: Hardware, needs: Needs, decide: Decide
             assess=machine.assess,
             loss=quality_loss,
             gguf_types=GGUF_TYPES,
-            rate=machine.read_rate(),
+            fastest=machine.fastest,
         )
 
     answer = search(needs)

@@ -1,11 +1,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.estimation.recorded import SHAPES
 
 from modelpick.estimation.architecture import from_config
 from modelpick.estimation.gguf_metadata import from_gguf
 from modelpick.estimation.tensors import parameter_count
-from tests.estimation.recorded import SHAPES
 
 LLAMA = {
     "model_type": "llama",

@@ -1,6 +1,7 @@
 """The estimates against recorded sizes. The whole set of readings is what ``benchmarks/accuracy.py`` is for."""
 
 import pytest
+from tests.estimation.recorded import DRY_RUNS, LOADS, OFFLOADS, PUBLISHED_BITS, SHAPES, TORCH
 
 from modelpick.estimation.architecture import from_config
 from modelpick.estimation.buffers import cpu_compute_bytes, device_compute_bytes
@@ -12,7 +13,6 @@ from modelpick.estimation.tensors import parameter_count, tensor_groups
 from modelpick.estimation.torch_runtimes import transformers_cache_bytes
 from modelpick.estimation.weights import weights_of
 from modelpick.units import GIB, MIB
-from tests.estimation.recorded import DRY_RUNS, LOADS, OFFLOADS, PUBLISHED_BITS, SHAPES, TORCH
 
 ARCHITECTURES = {name: from_config(config) for name, config in SHAPES.items()}
 

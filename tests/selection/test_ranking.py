@@ -32,8 +32,9 @@ PREFERENCES = st.sampled_from(["balanced", "quality", "speed", "small"])
 
 
 def ask(entries, hardware, wanted: Needs) -> Answer:
-    shelf, rate = ListShelf(entries), float(hardware.pools[-1].bandwidth_bytes_per_second or 0)
-    return rank(shelf, wanted, hardware, decide=allow, assess=assess_on(hardware), loss=loss, rate=rate)
+    rate = float(hardware.pools[-1].bandwidth_bytes_per_second or 0)
+    shelf, assess = ListShelf(entries), assess_on(hardware)
+    return rank(shelf, wanted, hardware, decide=allow, assess=assess, loss=loss, fastest=lambda _, size: rate / size)
 
 
 @settings(max_examples=150, deadline=None)

@@ -15,6 +15,9 @@ from modelpick.units import GIB
 from modelpick.values import dataclass
 
 Loss = Callable[[str | None, int | None], float | None]
+Fastest = Callable[[float, float], float]
+"""The most tokens per second of a machine that multiplies so many weights and reads so many bytes for each."""
+
 FEWEST_BITS = 2.0
 """Per weight: below every form that is offered."""
 
@@ -26,9 +29,7 @@ _LEAST_BITS = {
 }  # fmt: skip
 _SEES = frozenset({"vision-language", "any-to-any"})
 _WRITES = frozenset({"text", "code"}) | _SEES
-_TOWER = 0.75  # a vision tower stands in a file of its own: at least this part of the total is the language model
-_READ = 0.6  # of the active weights a token reads at least this part: all but the rows of the embedding
-_OVERLAP = 1.15  # no memory delivers more than its nominal rate; the margin is for boost clocks and rounding
+_TOWER = 0.5  # a vision tower stands in a file of its own: at least this part of the total is the language model
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +46,21 @@ def room_of(hardware: Hardware) -> float:
     return float(sum(max(pool.free_bytes or 0, pool.total_bytes or 0) for pool in hardware.pools))
 
 
-def bound_of(entry: Entry, option: Option, rate: float | None, needs: Needs, loss: Loss) -> Bound:
-    """The bounds of one option; ``rate`` is the bytes per second that all memories together can deliver at most."""
+def bound_of(entry: Entry, option: Option, fastest: Fastest | None, needs: Needs, loss: Loss) -> Bound:
+    """The bounds of one option."""
     bits = _language_share(entry) * _LEAST_BITS.get(option.quantisation or "", FEWEST_BITS)
     least = option.source.bytes or (entry.params_total or 0) * bits / 8
-    fastest = _fastest(entry, bits, rate)
+    speed = _speed(entry, bits, fastest)
     low = entry.ability.low if entry.ability else None
     taken = (loss(option.quantisation, entry.params_total) or 0.0) if low is not None else 0.0
-    return Bound(least, fastest, _most(low, needs, least, fastest) - taken)
+    return Bound(least, speed, _most(low, needs, least, speed) - taken)
 
 
-def entry_ceiling(entry: Entry, needs: Needs, rate: float | None) -> float:
+def entry_ceiling(entry: Entry, needs: Needs, fastest: Fastest | None) -> float:
     """The most that any option of an entry could score."""
     bits = _language_share(entry) * FEWEST_BITS
     low = entry.ability.low if entry.ability else None
-    return _most(low, needs, (entry.params_total or 0) * bits / 8, _fastest(entry, bits, rate))
+    return _most(low, needs, (entry.params_total or 0) * bits / 8, _speed(entry, bits, fastest))
 
 
 def hopeless(entry: Entry, option: Option, bound: Bound, needs: Needs, room: float) -> Rejection | None:
@@ -83,9 +84,12 @@ def _most(low: float | None, needs: Needs, least_bytes: float, fastest: float | 
     return least_quality(low) + speed + most_points_for_size(needs.prefer, least_bytes)
 
 
-def _fastest(entry: Entry, bits: float, rate: float | None) -> float | None:
-    """Every token reads the active weights once, at best from all memories at once."""
+def _speed(entry: Entry, bits: float, fastest: Fastest | None) -> float | None:
+    """Every token reads and multiplies the active weights once, all but the rows of the embedding."""
     active = entry.params_active or entry.params_total
-    if not active or not rate or entry.modality not in _WRITES:
+    if not active or fastest is None or entry.modality not in _WRITES:
         return None
-    return _OVERLAP * rate / (_READ * active * bits / 8)
+    # Embeddings that are only looked up are most of a small model (Gemma 3n and 4), little of a large one.
+    large = active >= (2e9 if entry.params_active else 6e9)
+    params = (0.8 if large else 0.35) * active
+    return fastest(params, params * bits / 8)

@@ -15,7 +15,7 @@ from itertools import islice
 from modelpick.estimation.interface import Fit, Misfit
 from modelpick.hardware.interface import Hardware
 from modelpick.licensing.interface import Decision
-from modelpick.selection.bounds import FEWEST_BITS, Loss, bound_of, entry_ceiling, hopeless, room_of
+from modelpick.selection.bounds import FEWEST_BITS, Bound, Fastest, Loss, bound_of, entry_ceiling, hopeless, room_of
 from modelpick.selection.filters import context_for, first_rejection
 from modelpick.selection.interface import (
     Answer,
@@ -56,13 +56,20 @@ class _Search:
     rejections: list[Rejection] = field(default_factory=list)
     considered: int = 0
     room: float = 0.0
-    rate: float | None = None
+    fastest: Fastest | None = None
 
     def worst(self) -> float | None:
         """The score that a newcomer has to reach; None while the list is not full."""
         if len(self.picks) < self.needs.limit:
             return None
         return heapq.nlargest(self.needs.limit, (pick.score for pick in self.picks.values()))[-1]
+
+    def _least(self, entry: Entry) -> float | None:
+        """The score that an option of this entry has to reach to matter: the list's, and its own family's pick."""
+        worst, kin = self.worst(), self.picks.get(entry.family)
+        if kin is None or self.needs.all_variants:
+            return worst
+        return kin.score if worst is None else max(worst, kin.score)
 
     def consider(self, entry: Entry) -> None:
         """Judge one entry: reject it, or keep its best option if it is better than its family's pick so far."""
@@ -86,17 +93,22 @@ class _Search:
             return Rejection(entry.slug, "runtime", "no published form of it runs on this backend")
         picks: list[Recommendation] = []
         turned_down: list[Rejection] = []
-        worst = self.worst()
-        bounds = [(bound_of(entry, option, self.rate, self.needs, self.loss), option) for option in options]
+        no_better: list[tuple[Bound, Option]] = []
+        worst = self._least(entry)
+        bounds = [(bound_of(entry, option, self.fastest, self.needs, self.loss), option) for option in options]
         for bound, option in sorted(bounds, key=lambda pair: -pair[0].ceiling):
             if picks and not self.needs.all_variants and bound.ceiling < max(pick.score for pick in picks):
                 break
             beyond = hopeless(entry, option, bound, self.needs, self.room)
             if beyond is None and worst is not None and bound.ceiling < worst:
                 continue
+            if any(_no_smaller(bound, other, option, turned) for other, turned in no_better):
+                continue
             found = beyond or self._option(entry, option, decision)
             if isinstance(found, Rejection):
                 turned_down.append(found)
+                if found.reason == "memory" or _clearly_slow(found):
+                    no_better.append((bound, option))
             else:
                 picks.append(found)
         if picks or not turned_down:
@@ -108,7 +120,7 @@ class _Search:
         fit = self.assess(candidate)
         if isinstance(fit, Misfit):
             return _misfit(entry, option, fit)
-        too_slow = _too_slow(entry, option, fit, self.needs) or _too_large(entry, option, fit, self.needs)
+        too_slow = _too_slow(entry, option, fit, self.needs) or _no_better(entry, option, fit, self.needs)
         if too_slow:
             return too_slow
         quality = quality_of(candidate, self.loss(option.quantisation, entry.params_total))
@@ -125,15 +137,15 @@ def rank(
     assess: Assess,
     loss: Loss,
     gguf_types: frozenset[str] = frozenset(),
-    rate: float | None = None,
+    fastest: Fastest | None = None,
 ) -> Answer:
     """The best answers to ``needs`` on ``hardware``, with all that was turned down on the way.
 
-    ``rate`` is the most bytes per second that the machine's memories deliver together, if known: it bounds speed.
+    ``fastest`` bounds the speed of a model before it is placed; without it only memory and quality bound the search.
 
     Deterministic: equal scores are ordered by quality, then by fewer bytes, then by slug.
     """
-    search = _Search(needs, hardware, decide, assess, loss, gguf_types, room=room_of(hardware), rate=rate)
+    search = _Search(needs, hardware, decide, assess, loss, gguf_types, room=room_of(hardware), fastest=fastest)
     counts: Counter[str] = Counter(shelf.turned_down(needs.task, needs.policy))
     sizes = shelf.size_classes(needs.task, needs.policy)
     total = sum(count for _, count in sizes)
@@ -154,7 +166,7 @@ def rank(
         if worst is not None and lane.ceiling < worst:
             break
         assert lane.head is not None
-        if worst is None or entry_ceiling(lane.head, needs, rate) >= worst:
+        if worst is None or entry_ceiling(lane.head, needs, fastest) >= worst:
             search.consider(lane.head)
         if not lane.advance():
             lanes.remove(lane)
@@ -200,6 +212,18 @@ class _Lane:
         return True
 
 
+def _clearly_slow(rejection: Rejection) -> bool:
+    """Too slow by more than what kernels of different types differ in."""
+    needed, had = rejection.needed, rejection.available
+    return rejection.reason == "speed" and isinstance(needed, float) and isinstance(had, float) and 1.05 * had < needed
+
+
+def _no_smaller(bound: Bound, other: Bound, option: Option, turned: Option) -> bool:
+    """What needs at least as much as a form of the same kind that did not fit, or was clearly too slow, is no better."""
+    same = (option.format, option.runtime) == (turned.format, turned.runtime)
+    return same and bound.least_bytes >= other.least_bytes
+
+
 def _order(pick: Recommendation) -> tuple[float, float, int, str, str]:
     quality = pick.quality.index.low if pick.quality else 0.0
     needed = sum(use.required_bytes for use in pick.fit.placement.uses)
@@ -236,7 +260,7 @@ def _too_slow(entry: Entry, option: Option, fit: Fit, needs: Needs) -> Rejection
     return Rejection(entry.slug, "speed", message, needs.min_speed, round(likely, 2), "tokens_per_second", option)
 
 
-def _too_large(entry: Entry, option: Option, fit: Fit, needs: Needs) -> Rejection | None:
+def _no_better(entry: Entry, option: Option, fit: Fit, needs: Needs) -> Rejection | None:
     if needs.max_download_bytes is None:
         return None
     size = option.source.bytes or fit.footprint.weights
