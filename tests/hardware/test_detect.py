@@ -153,6 +153,8 @@ sys.addaudithook(watch)
 from modelpick.hardware.detect import detect
 at = len(opened)
 hardware = detect(Probe(sys.argv[1] if len(sys.argv) > 1 else "/"))
+from modelpick.hardware.inventory import to_json
+to_json(hardware)
 print(json.dumps({"events": opened[at:], "modules": sorted(sys.modules), "devices": len(hardware.devices)}))
 """
 
@@ -165,7 +167,7 @@ def hot_path(root: str = "/") -> dict[str, Any]:
     return found
 
 
-HEAVY = ("psutil", "pynvml", "archspec", "subprocess", "socket", "ctypes", "platformdirs", "json.tool", "pathlib")
+HEAVY = ("psutil", "pynvml", "archspec", "subprocess", "socket", "ctypes", "platformdirs", "pathlib", "dataclasses", "inspect")
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the hot path without psutil is Linux's")

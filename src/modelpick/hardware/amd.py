@@ -7,7 +7,6 @@ https://docs.kernel.org/gpu/amdgpu/driver-misc.html
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from modelpick.hardware.amd_names import device_name
 from modelpick.hardware.cards import ROCM_GFX, with_figures
@@ -16,6 +15,7 @@ from modelpick.hardware.interface import AcceleratorSpec, Device, Finding, Memor
 from modelpick.hardware.pci import AMD, PciDevice, link_of
 from modelpick.hardware.probe import Probe
 from modelpick.units import GIB, format_bytes
+from modelpick.values import replace
 
 _APUS = frozenset(
     f"gfx{target}"

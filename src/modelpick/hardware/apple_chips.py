@@ -7,9 +7,8 @@ So the compute figures are estimates and are marked so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from modelpick.units import GIB
+from modelpick.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from modelpick.hardware.apple_chips import chip_of, wired_limit
 from modelpick.hardware.interface import AcceleratorSpec, Backend, Device, MemoryPool, Origin
 from modelpick.units import GIB, MIB
+from modelpick.values import replace
 
 ROCM_GFX = frozenset(
     f"gfx{target}"

@@ -7,15 +7,17 @@ psutil and ``/proc/meminfo`` know nothing of it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from modelpick.hardware.probe import Probe
+from modelpick.values import dataclass
 
 _UNLIMITED = 2**60
 """Version 1 writes 2^63 rounded to a page for "no limit"; nobody has an exbibyte."""
 
 
-class Limits(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Limits:
     """Bytes allowed and bytes left under the tightest limits; processors' worth of time; None where unlimited."""
 
     memory_bytes: int | None = None

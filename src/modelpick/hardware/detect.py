@@ -7,17 +7,17 @@ let alone its library, is imported only where its id was seen.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from importlib import import_module
-from typing import NamedTuple
 
 from modelpick.hardware import pci
 from modelpick.hardware.interface import AcceleratorSpec, Catalogue, Device, Finding, Hardware, MemoryPool, Reading
 from modelpick.hardware.judge import judged, judged_pool, without_doubles
 from modelpick.hardware.probe import Probe
+from modelpick.values import dataclass, replace
 
 
-class Detector(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Detector:
     """A vendor's detector: ``module`` has ``find(surroundings) -> Finding``; ``vendors`` are what wakes it."""
 
     name: str
@@ -35,7 +35,8 @@ DETECTORS: tuple[Detector, ...] = (
 """In the order in which a device seen by two of them is kept."""
 
 
-class Surroundings(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Surroundings:
     """What a detector is given: the probe, the PCI devices, the host's memory, a way to look names up."""
 
     probe: Probe

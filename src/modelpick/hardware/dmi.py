@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from modelpick.values import dataclass
 
 _KINDS = {0x18: "DDR3", 0x1A: "DDR4", 0x1D: "LPDDR3", 0x1E: "LPDDR4", 0x20: "HBM", 0x21: "HBM2", 0x22: "DDR5",
           0x23: "LPDDR5", 0x24: "HBM3"}  # fmt: skip
@@ -19,7 +20,8 @@ _CHANNELS = tuple(
 _NODE = re.compile(r"(?:node|cpu|proc(?:essor)?|controller|\bp)[\s_-]*(\d+)", re.IGNORECASE)
 
 
-class Module(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Module:
     """One populated slot: bus width in bits, mega-transfers per second, and the two names of its place."""
 
     width_bits: int

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Literal
 
 from modelpick.hardware.interface import Cpu, Hardware, MemoryPool, System
 from modelpick.hardware.probe import Probe
+from modelpick.values import replace
 
 
 def host(probe: Probe, *, details: bool = False) -> Hardware:

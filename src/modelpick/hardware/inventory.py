@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -21,7 +20,8 @@ _HINT = "write one with: modelpick hardware --json > node.json"
 
 def to_json(hardware: Hardware) -> dict[str, Any]:
     """The machine as JSON values, keys in the order of :class:`Hardware`'s fields."""
-    return {key: _plain(value) for key, value in asdict(hardware).items()}
+    plain: dict[str, Any] = _plain(hardware)
+    return plain
 
 
 def from_json(document: object) -> Hardware:
@@ -62,16 +62,15 @@ def read_inventory(path: str) -> Hardware:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(inner) for inner in value]
-    return value
+    """Values as dictionaries of their fields; without the standard library's asdict, which recommend pays for, too."""
+    if hasattr(value, "__match_args__"):
+        return {name: _plain(getattr(value, name)) for name in value.__match_args__}
+    return [_plain(inner) for inner in value] if isinstance(value, tuple) else value
 
 
 def _read(kind: Any, value: Any, where: str) -> Any:
     """``value`` as ``kind``: a dataclass, a tuple, a literal, an optional or a plain value."""
-    if is_dataclass(kind):
+    if hasattr(kind, "__match_args__"):
         return _read_record(kind, value, where)
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
@@ -92,6 +91,8 @@ def _read(kind: Any, value: Any, where: str) -> Any:
 
 
 def _read_record(kind: Any, value: Any, where: str) -> Any:
+    from dataclasses import MISSING, fields
+
     if not isinstance(value, Mapping):
         raise _wrong(where, value, "an object")
     hints = get_type_hints(kind)

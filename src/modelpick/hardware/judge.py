@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from modelpick.hardware.interface import Device, Finding, MemoryPool
 from modelpick.hardware.probe import Probe
+from modelpick.values import replace
 
 MOST_BYTES = 2**47
 """128 TiB: more than any memory of one machine, and far below the 2^63 that drivers write for "unknown"."""

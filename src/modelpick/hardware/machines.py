@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from modelpick.errors import UsageError
 from modelpick.hardware.apple_chips import CHIPS
 from modelpick.hardware.catalogue import memory_in, words_of
 from modelpick.units import GIB, format_bytes
+from modelpick.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import NamedTuple
 
 from modelpick.hardware.cards import with_figures
 from modelpick.hardware.detect import Surroundings
@@ -13,12 +11,14 @@ from modelpick.hardware.host_linux import board
 from modelpick.hardware.interface import AcceleratorSpec, Device, Finding, MemoryPool, Origin
 from modelpick.hardware.pci import NVIDIA, name_in_pci_ids, on_tegra
 from modelpick.hardware.probe import Probe
+from modelpick.values import dataclass, replace
 
 _JETSONS = ("Jetson AGX Orin", "Jetson AGX Thor", "Jetson Orin Nano")
 _UUID = re.compile(r"\b(GPU|MIG)-[0-9a-fA-F-]+")
 
 
-class Instance(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Instance:
     """One MIG instance: its sizes in bytes, and its share of the card's multiprocessors and memory slices."""
 
     name: str
@@ -29,7 +29,8 @@ class Instance(NamedTuple):
     memory_share: float | None
 
 
-class Card(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Card:
     """One NVIDIA GPU as a source reports it. ``total`` is None for unified memory and where it was refused."""
 
     number: int
@@ -48,7 +49,8 @@ class Card(NamedTuple):
     instances: tuple[Instance, ...] = ()
 
 
-class Report(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Report:
     """All cards of one source, with the versions of driver and CUDA."""
 
     cards: tuple[Card, ...]

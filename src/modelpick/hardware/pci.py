@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from modelpick.hardware.probe import Probe
+from modelpick.values import dataclass
 
 NVIDIA, AMD, INTEL = "10de", "1002", "8086"
 _FOLDER = "/sys/bus/pci/devices"
 
 
-class PciDevice(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PciDevice:
     """A display controller (class 03) or processing accelerator (12). Ids are lower-case hexadecimal."""
 
     address: str

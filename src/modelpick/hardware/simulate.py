@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from modelpick.errors import UsageError
 from modelpick.hardware.apple_chips import wired_limit
@@ -17,6 +16,7 @@ from modelpick.hardware.catalogue import find_typed, memory_in
 from modelpick.hardware.interface import AcceleratorSpec, Catalogue, Device, Hardware, MemoryPool, Note
 from modelpick.hardware.whole import borrowed, kept, label_with, machine, unified
 from modelpick.units import GIB
+from modelpick.values import dataclass, replace
 
 _COUNTED = re.compile(r"\s*(\d+)\s*[x×*]\s+(\S.*)|\s*(\d+)[x×*](\S.*)", re.IGNORECASE)
 _MOST_GPUS = 64

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from modelpick.errors import UsageError
 from modelpick.hardware.cards import device_of, free_of_host, inside_of
@@ -11,6 +10,7 @@ from modelpick.hardware.catalogue import find_typed
 from modelpick.hardware.interface import AcceleratorSpec, Catalogue, Cpu, Hardware, MemoryPool, Note, System
 from modelpick.hardware.machines import MACHINES, MachineModel, find_machine
 from modelpick.units import GIB, format_bytes
+from modelpick.values import replace
 
 
 def machine(text: str, catalogue: Catalogue) -> Hardware:
