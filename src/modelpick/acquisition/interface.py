@@ -97,6 +97,9 @@ class Artifact:
     created: str
     """ISO-8601 UTC."""
     made_by: str | None = None
+    """The program, engine and version that made the files from others."""
+    made_from: tuple[ArtifactFile, ...] = ()
+    """The files they were made from, with their hashes."""
 
 
 @dataclass(frozen=True, slots=True)

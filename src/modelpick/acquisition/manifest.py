@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from modelpick.acquisition.interface import Artifact, ArtifactFile
 from modelpick.acquisition.names import unsafe
@@ -51,7 +52,7 @@ def read(path: Path) -> Artifact:
         data = json.loads(path.read_text(encoding="utf-8"))
         if data.get("schema") != SCHEMA or any(key not in data for key in _REQUIRED):
             raise ValueError(f"it is not a {SCHEMA}")
-        files = tuple(ArtifactFile(str(f["path"]), int(f["bytes"]), str(f["sha256"])) for f in data["files"])
+        files, sources = _files(data["files"]), _files(data.get("made_from") or ())
         if bad := [file.path for file in files if unsafe(file.path)]:
             raise ValueError(f"it names {bad[0]!r}")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -59,7 +60,11 @@ def read(path: Path) -> Artifact:
             f"{path}: the manifest cannot be read: {error}", hint="download the model again"
         ) from error
     known = {name: data.get(name) for name in Artifact.__dataclass_fields__}
-    return Artifact(**{**known, "files": files, "path": str(_folder(path, data))})
+    return Artifact(**{**known, "files": files, "made_from": sources, "path": str(_folder(path, data))})
+
+
+def _files(entries: Iterable[Mapping[str, Any]]) -> tuple[ArtifactFile, ...]:
+    return tuple(ArtifactFile(str(f["path"]), int(f["bytes"]), str(f["sha256"])) for f in entries)
 
 
 def _folder(path: Path, data: dict[str, object]) -> Path:

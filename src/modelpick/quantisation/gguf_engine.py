@@ -79,7 +79,7 @@ class GgufEngine:
             if finish is not None:
                 finish()
             keys = unpack_from("<Q", prepared.frame.header, 16)[0]
-            part.commit(lambda path: verify(path, prepared.frame, keys), overwrite=recipe.overwrite)
+            sha256 = part.commit(lambda path: verify(path, prepared.frame, keys), overwrite=recipe.overwrite)
         except NetworkError:
             part.keep()
             raise
@@ -88,11 +88,16 @@ class GgufEngine:
             raise
         finally:
             prepared.source.close()
-        notes = prepared.notes
-        if resumed:
-            notes = (*notes, f"{resumed} tensors were taken over from an interrupted run")
+        engine = f"ggml ({kernels.carrier})"
         return Quantised(
-            target, prepared.frame.size, prepared.plans, f"ggml ({kernels.carrier})", kernels.version, notes
+            target,
+            prepared.frame.size,
+            prepared.plans,
+            engine,
+            kernels.version,
+            prepared.notes,
+            sha256,
+            resumed,
         )
 
 

@@ -80,6 +80,9 @@ class Quantised:
     engine: str
     engine_version: str
     notes: tuple[str, ...] = field(default=())
+    sha256: str | None = None
+    resumed_tensors: int = 0
+    """Tensors taken over from an interrupted run of the same plan."""
 
 
 class Engine(Protocol):

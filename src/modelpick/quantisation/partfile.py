@@ -108,16 +108,18 @@ class PartFile:
         buffer[: len(data)] = data
         return len(data)
 
-    def commit(self, verify: Callable[[Path], None], *, overwrite: bool) -> None:
-        """Show the magic, verify, sync, and give the file its name.
+    def commit(self, verify: Callable[[Path], None], *, overwrite: bool) -> str:
+        """Show the magic, verify, sync, and give the file its name; its sha256, computed while the disk works.
 
         :raises UsageError: when a file of that name appeared meanwhile and must not be overwritten.
         """
         try:
             self._settle()
             self._guarded(lambda: self._write_at(memoryview(MAGIC), 0))
-            self._guarded(lambda: os.fsync(self._descriptor))
+            syncing = self._background.submit(self._guarded, lambda: os.fsync(self._descriptor))
             verify(self.path)
+            sha256 = _sha256(self.path)
+            syncing.result()
             if overwrite:
                 self.path.replace(self.target)
             else:
@@ -128,6 +130,7 @@ class PartFile:
         _sync_folder(self.target.parent)
         self._journal_path.unlink(missing_ok=True)
         self._close()
+        return sha256
 
     def keep(self) -> None:
         """Close, and leave file and journal for a run that continues."""
@@ -216,6 +219,11 @@ def _open(path: Path, target: Path) -> int:
             f"another run is writing {target.name}", hint="wait for it, or choose another --out"
         ) from error
     return descriptor
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync(descriptor: int) -> None:
