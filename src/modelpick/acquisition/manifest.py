@@ -34,7 +34,10 @@ def write(artifact: Artifact) -> Path:
     """Write the artifact's manifest, whole or not at all; an older one of the same files is replaced."""
     folder = home(Path(artifact.path))
     folder.mkdir(parents=True, exist_ok=True)
-    name = "-".join(filter(None, [(artifact.commit or "")[:12], artifact.quantisation or artifact.format]))
+    parts = [(artifact.commit or "")[:12], artifact.quantisation or artifact.format]
+    if artifact.made_by and artifact.files:  # several results may lie in one folder
+        parts = [Path(artifact.files[0].path).stem]
+    name = "-".join(filter(None, parts))
     path = folder / f"{re.sub(r'[^A-Za-z0-9._-]+', '_', name)}.json"
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     text = json.dumps({"schema": SCHEMA, **asdict(artifact)}, indent=2, ensure_ascii=False)

@@ -44,6 +44,13 @@ COMMANDS: tuple[Stub, ...] = (
         "Fetch a model: the right files, verified, if its licence allows.",
         completes="model",
     ),
+    Stub(
+        "quantise",
+        "modelpick.cli.quantise",
+        "Quantise published weights into a file that fits.",
+        aliases=("quantize",),
+        completes="model",
+    ),
     Stub("verify", "modelpick.cli.verify", "Check downloaded files again: size, sha256 and header of each."),
     Stub(
         "installed",

@@ -34,7 +34,9 @@ Examples:
 @click.option("--type", "type_", metavar="TYPE", help="Q8_0, Q6_K, Q5_K_M, Q4_K_M, IQ4_XS ... [default: what fits].")
 @click.option("--fit", is_flag=True, help="Choose the best type that fits the machine at --context, and say why.")
 @click.option("--context", default="8192", metavar="N", help="Tokens that must fit beside the weights [default: 8192].")
-@click.option("--out", type=click.Path(path_type=Path), metavar="PATH", help="The file to write [default: NAME-TYPE.gguf].")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="PATH", help="The file to write [default: NAME-TYPE.gguf]."
+)
 @click.option("--imatrix", type=click.Path(path_type=Path), metavar="FILE", help="An importance matrix in GGUF form.")
 @click.option("--threads", type=click.IntRange(1, 1024), help="Threads that quantise [default: the usable cores].")
 @click.option("--for", "runtime", type=click.Choice(RUNTIMES), help="Say how this program loads the result.")

@@ -135,7 +135,7 @@ def _hints(outcome: Outcome) -> tuple[str, ...]:
     import shlex
 
     if outcome.made is None:
-        return (f"modelpick quantise {shlex.quote(str(outcome.origin.path))} --type {outcome.prepared.mix}",)
+        return (f"modelpick quantise {shlex.quote(outcome.asked)} --type {outcome.prepared.mix}",)
     if outcome.handover is not None:
         return tuple(shlex.join(command) for command in outcome.handover.commands)
     path = shlex.quote(str(outcome.target))

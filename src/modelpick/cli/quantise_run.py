@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from modelpick.quantisation.prepare import Prepared
 
 
+SCHEMA_CT2 = "modelpick.quantise-ctranslate2/1"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """The command line, read."""
@@ -56,6 +59,7 @@ class Request:
 class Outcome:
     """Everything the answer is made of. ``made`` and what follows are None in a dry run."""
 
+    asked: str
     origin: Origin
     target: Path
     recipe: Recipe
@@ -78,7 +82,9 @@ def run(request: Request, observe: Observer) -> Document:
     if request.engine == "ctranslate2":
         from modelpick.cli.quantise_ctranslate2 import run_ctranslate2
 
-        return run_ctranslate2(request)
+        return run_ctranslate2(request, observe)
+    if request.check and request.stream:
+        raise UsageError("--check needs the source on this disk", hint="leave --stream or --check out")
     path = Path(request.source)
     origin = local(path, request) if path.exists() else remote(request, observe)
     mix, reason = _type(request, origin)
@@ -88,7 +94,7 @@ def run(request: Request, observe: Observer) -> Document:
     engine = GgufEngine()
     with origin.opened(request.converter) as planned:
         prepared = planned(engine, recipe)
-        outcome = Outcome(origin, target, recipe, prepared, reason)
+        outcome = Outcome(request.source, origin, target, recipe, prepared, reason)
         if request.dry_run:
             prepared.source.close()
             return document_of(outcome)
@@ -112,7 +118,7 @@ def run(request: Request, observe: Observer) -> Document:
 def _recipe(request: Request, origin: Origin, mix: str) -> Recipe:
     return Recipe(
         type=mix,
-        threads=request.threads or _cores(),
+        threads=request.threads or cores(),
         imatrix=request.imatrix,
         license=origin.license,
         license_name=origin.license_name,
@@ -126,7 +132,7 @@ def _recipe(request: Request, origin: Origin, mix: str) -> Recipe:
     )
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores that this process may use: its affinity and its control group's quota."""
     from modelpick.cli.hardware_options import resolve_hardware
 

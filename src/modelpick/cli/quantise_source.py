@@ -32,7 +32,7 @@ Planner = Callable[["GgufEngine", "Recipe"], "Prepared"]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The source and everything known about it. ``hub`` is set while it is streamed; ``path`` then holds small files."""
+    """The source and all that is known about it. ``hub`` is set when it is streamed; ``path`` then holds small files."""
 
     path: Path
     name: str
@@ -81,7 +81,9 @@ class Origin:
             raise ModelpickError("the packages that quantise are not installed", hint=install)
         assert self.hub is not None
         config = read_config(self.path / "config.json")
-        return from_tensors(self.hub, config, self.path, recipe, ggml_bridge.load())
+        prepared = from_tensors(self.hub, config, self.path, recipe, ggml_bridge.load())
+        self.hub.begin()
+        return prepared
 
     def finish(self) -> None:
         """What must hold before the result gets its name: a streamed source's hashes."""
@@ -93,7 +95,7 @@ class Origin:
         if self.known_files:
             return self.known_files
         paths = [self.path] if self.path.is_file() else sorted(self.path.glob("*.safetensors"))
-        return tuple(ArtifactFile(path.name, path.stat().st_size, _sha256(path)) for path in paths)
+        return tuple(ArtifactFile(path.name, path.stat().st_size, sha256_of(path)) for path in paths)
 
     def architecture(self) -> Architecture:
         """The structure, for the estimate of what fits."""
@@ -157,6 +159,7 @@ def remote(request: Request, observe: Observer) -> Origin:
         policy=request.policy,
         policy_chosen=request.policy_chosen,
         asker=request.asker,
+        machine=request.machine,
     )
     with Registry.open(request.registry) as registry:
         facts, wish = subject(registry, download)
@@ -236,6 +239,7 @@ def _card(path: Path) -> dict[str, str]:
     return found
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """The file's hash."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -116,7 +116,9 @@ class _Sink(io.RawIOBase):
 
     def truncate(self, _size: int | None = None) -> int:
         """The server wants to begin again from the first byte, which has passed already."""
-        raise NetworkError("the server sends no ranges, so an interrupted stream cannot go on", hint="leave --stream out")
+        raise NetworkError(
+            "the server sends no ranges, so an interrupted stream cannot go on", hint="leave --stream out"
+        )
 
 
 class _Unfollowed:

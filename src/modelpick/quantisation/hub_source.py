@@ -22,7 +22,7 @@ from modelpick.quantisation.safetensors import in_file_order
 
 Write = Callable[[bytes | memoryview], int]
 Fetch = Callable[[RemoteFile, int, int, Write], None]
-"""Bytes ``start`` to ``stop`` of a file, given to ``write`` in order; tries again by itself, raises when it gives up."""
+"""Bytes ``start`` to ``stop`` of a file go to ``write`` in order; it tries again by itself, and raises in the end."""
 
 QUEUE_BYTES = 32 * 1024 * 1024
 _FIRST_BYTES = 256 * 1024
