@@ -22,7 +22,8 @@ Examples:
   modelpick plan llama-3.1-8b-instruct
   modelpick plan qwen3-30b-a3b --context 32k --quant Q4_K_M --explain
   modelpick plan llama-3.3-70b-instruct --gpu "2x RTX 3090" --target-speed 10
-  modelpick plan qwen2.5-32b-instruct --users 4 --json""",
+  modelpick plan qwen2.5-32b-instruct --users 4 --json
+  modelpick plan ./my-model.gguf --context 16k""",
 )
 @model_argument()
 @click.option(
@@ -63,12 +64,13 @@ def command(
 ) -> int:
     """Plan a model over quantisations and contexts: memory, placement and speed on this machine.
 
+    MODEL is a name as for show, or a GGUF file, a safetensors file or a model's directory on this disk.
     Then the smallest GPUs and machines that would hold it without the help of the host's memory, one of each kind.
     Speeds are estimates with a range.
     """
     from modelpick.cli.hardware_options import RegistryCatalogue, resolve_hardware
     from modelpick.cli.plan_document import Question, plan_document
-    from modelpick.cli.plan_model import subject_of
+    from modelpick.cli.plan_model import is_path, subject_at, subject_of
     from modelpick.cli.plan_offers import offers_of
     from modelpick.registry.reader import Registry
     from modelpick.registry.resolve import resolve
@@ -76,7 +78,10 @@ def command(
     wanted = _contexts(contexts)
     hardware = resolve_hardware(machine, registry)
     with Registry.open(registry) as opened:
-        subject = subject_of(opened, resolve(opened, model), listed(quantisations))
+        if is_path(model):
+            subject = subject_at(Path(model), listed(quantisations))
+        else:
+            subject = subject_of(opened, resolve(opened, model), listed(quantisations))
         edition = opened.edition()
     question = Question(subject, wanted, bool(quantisations), users, target_speed)
     offers = offers_of(RegistryCatalogue(registry).accelerators(), hardware)

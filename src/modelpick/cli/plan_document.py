@@ -12,7 +12,8 @@ from modelpick.cli.plan_model import Subject
 from modelpick.cli.recommend_document import machine_pairs
 from modelpick.estimation.context import max_context
 from modelpick.estimation.interface import Fit, Misfit, Settings
-from modelpick.estimation.plan import ON_GPUS, Cell, Offer, plan_grid, smallest_offers
+from modelpick.estimation.plan import ON_GPUS, Cell, Offer, plan_grid, settings_for, smallest_offers
+from modelpick.estimation.speed import context_of_each
 from modelpick.estimation.speed_explain import explain_decode
 from modelpick.hardware.interface import Hardware
 from modelpick.hardware.inventory import to_json
@@ -53,8 +54,8 @@ class Question:
 
     @property
     def settings(self) -> Settings:
-        """Settings with one slot a user; the context is filled in per cell."""
-        return Settings(slots=self.users, users=self.users)
+        """Settings for the users; runtime and context are filled in per cell."""
+        return Settings(users=self.users)
 
     def asked(self) -> tuple[int, ...]:
         """The contexts to plan for: those asked for, else a few up to what the model was trained for."""
@@ -70,8 +71,7 @@ def plan_document(
     """The document, and whether anything fits (and, with a target, is fast enough)."""
     subject, users = question.subject, question.users
     contexts = question.asked()
-    totals = [tokens * users for tokens in contexts]
-    cells = plan_grid(subject.architecture, subject.variants, totals, question.settings, hardware)
+    cells = plan_grid(subject.architecture, subject.variants, contexts, question.settings, hardware)
     rows = [_row(question, cell, hardware, explained=explained) for cell in cells]
     wanted = _wanted(question, contexts)
     needed = _needed(question, wanted, offers)
@@ -115,7 +115,8 @@ def _row(question: Question, cell: Cell, hardware: Hardware, *, explained: bool)
         "quantisation": cell.variant.quantisation,
         "format": cell.variant.format,
         "file_bytes": cell.variant.file_bytes,
-        "context_tokens": cell.settings.context // question.users,
+        "context_tokens": round(context_of_each(cell.settings)),
+        "runtime": cell.settings.runtime,
         "fits": fit is not None,
         "meets_target": cell.meets(question.target_speed) if question.target_speed else None,
         "placement": fit.placement.kind if fit else None,
@@ -135,7 +136,7 @@ def _row(question: Question, cell: Cell, hardware: Hardware, *, explained: bool)
         row["max_context_tokens"] = None
         if fit:
             most = max_context(architecture, cell.variant, cell.settings, hardware)
-            row["max_context_tokens"] = most // question.users if most else None
+            row["max_context_tokens"] = round(context_of_each(replace(cell.settings, context=most))) if most else None
         row["arithmetic"] = _arithmetic(question, cell, fit, hardware) if fit else []
     return row
 
@@ -160,8 +161,8 @@ def _arithmetic(question: Question, cell: Cell, fit: Fit, hardware: Hardware) ->
 
 
 def _needed(question: Question, wanted: _Wanted, offers: Sequence[Offer]) -> list[dict[str, Any]]:
-    settings = replace(question.settings, context=wanted.context * question.users)
     variant = question.subject.variants[wanted.variant]
+    settings = settings_for(variant, wanted.context, question.settings)
     found = smallest_offers(question.subject.architecture, variant, settings, offers, target=question.target_speed)
     return [
         {
@@ -228,4 +229,6 @@ def _hints(question: Question, rows: Sequence[dict[str, Any]]) -> list[str]:
     on_gpus = [row for row in good if row["placement"] in ON_GPUS]
     usual = [row for row in good if row["quantisation"] == _FOCUS]
     best = (on_gpus or usual or good[-1:])[0]
+    if question.subject.local:
+        return [f"modelpick inspect {slug}"]
     return [f"modelpick download {slug} --quant {best['quantisation']}"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from modelpick.errors import UsageError
 from modelpick.estimation.architecture import from_config
@@ -26,6 +28,31 @@ class Subject:
     architecture: Architecture
     variants: tuple[VariantSpec, ...]
     params_total: int | None
+    local: bool = False
+
+
+def is_path(text: str) -> bool:
+    """Whether MODEL is something on this disk rather than a name: it exists, and looks like a path or a model file."""
+    path = Path(text)
+    looks = text.startswith((".", "~")) or "/" in text or os.sep in text
+    return (looks or path.suffix.lower() in {".gguf", ".safetensors"}) and path.exists()
+
+
+def subject_at(path: Path, quantisations: tuple[str, ...]) -> Subject:
+    """A model on this disk, as it is and, where it is unquantised, as what it can be made into.
+
+    :raises UsageError: for what is no model, or a quantisation that is not llama.cpp's.
+    """
+    from modelpick.cli.inspect_read import inspect_path
+
+    found = inspect_path(path)
+    if quantisations:
+        variants = tuple(_named(name, {}) for name in quantisations)
+    elif found.format == "gguf" or found.architecture.shape is None:
+        variants = (found.variant,)
+    else:
+        variants = (found.variant, *(VariantSpec("gguf", mix) for mix in LADDER))
+    return Subject(str(path), found.name or path.name, found.architecture, variants, found.params or None, local=True)
 
 
 def subject_of(registry: Registry, slug: str, quantisations: tuple[str, ...]) -> Subject:

@@ -55,12 +55,19 @@ def plan_grid(
     settings: Settings,
     hardware: Hardware,
 ) -> tuple[Cell, ...]:
-    """Every variant at every context, in the order given, with speed where it fits."""
+    """Every variant at every context of each user, in the order given, with speed where it fits."""
     return tuple(
         Cell(variant, asked, fit_with_speed(architecture, variant, asked, hardware))
         for variant in variants
-        for asked in (replace(settings, context=context) for context in contexts)
+        for asked in (settings_for(variant, context, settings) for context in contexts)
     )
+
+
+def settings_for(variant: VariantSpec, context: int, settings: Settings) -> Settings:
+    """The runtime that reads the variant, and the context of all users: llama.cpp's slots share one, others do not."""
+    if variant.format == "gguf":
+        return replace(settings, runtime="llama.cpp", context=context * settings.users, slots=settings.users)
+    return replace(settings, runtime="transformers", context=context)
 
 
 def fit_with_speed(
