@@ -187,6 +187,42 @@ def test_list_filters() -> None:
     assert 0 < some["count"] < everything["count"]
 
 
+def test_the_share_of_unknown_is_told_with_its_reasons() -> None:
+    _, answer = document("list", schema="license-list")
+    models = answer["models"]
+    assert models["count"] == sum(models["commercial_use"].values()) >= 1131
+    assert sum(models["unknown_because"].values()) == models["commercial_use"]["unknown"]
+    assert models["unknown_because"]["lineage"] == 0
+    assert 0 < models["unknown_share"] < 0.06
+    assert "services without weights" in license("list")[1]
+
+
+def configured(monkeypatch: pytest.MonkeyPatch, path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+    monkeypatch.setenv("MODELPICK_CONFIG", str(path))
+
+
+def test_who_is_asking_may_stand_in_the_config_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    text = 'region = "DE"\nmonthly_users = 2000000\nannual_revenue = "5M USD"\nlicense = "commercial"\n'
+    configured(monkeypatch, tmp_path / "config.toml", text)
+    code, answer = document("check", "llama-3.1-8b", "llama-4-scout-17b-16e-instruct", schema="license-check")
+    assert [row["allowed"] for row in answer["results"]] == [True, False]
+    assert (code, answer["asker"]["region"], answer["asker"]["monthly_users"]) == (6, "DE", 2_000_000)
+    _, typed = document("check", "llama-3.1-8b", "--monthly-users", "800M", schema="license-check")
+    assert typed["results"][0]["commercial_use"] == "no"
+
+
+def test_a_policy_of_the_config_file_gives_way_to_a_typed_licence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    configured(monkeypatch, tmp_path / "config.toml", '[license.check]\npolicy = "commercial"\n')
+    assert check("llama-3.1-8b")[0] == 0
+    assert check("llama-3.1-8b", "--license", "permissive")[0] == 6
+    configured(monkeypatch, tmp_path / "config.toml", '[license.check]\npolici = "commercial"\n')
+    with pytest.raises(UsageError, match="no option 'polici'"):
+        run("license", "check", "phi-2")
+
+
 def test_an_unknown_licence_is_answered_with_suggestions() -> None:
     with pytest.raises(UsageError, match="Did you mean") as caught:
         run("license", "show", "apache-3.0")

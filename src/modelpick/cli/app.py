@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -40,8 +41,32 @@ def app(ctx: click.Context) -> None:
         command = app.get_command(ctx, ctx.invoked_subcommand)
         name = command.name if command else None
         if command and name:
-            defaults = defaults_for(name, _options_of(command), config)
+            defaults = _Defaults(command, config, name)
             ctx.default_map = {ctx.invoked_subcommand: defaults, name: defaults}
+
+
+class _Defaults(dict[str, Any]):
+    """The config's defaults of a command; for a group, those of each sub-command when click asks for them."""
+
+    def __init__(self, command: click.Command, config: dict[str, Any], name: str) -> None:
+        super().__init__(_many(command, defaults_for(name, _options_of(command), config)))
+        self._group = command if isinstance(command, LazyGroup) else None
+        own = config.get(name)
+        shared = {key: value for key, value in config.items() if not isinstance(value, dict)}
+        self._config = {**shared, **(own if isinstance(own, dict) else {})}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The default of a parameter, or the defaults of a sub-command."""
+        if key in self or self._group is None:
+            return super().get(key, default)
+        command = self._group.get_command(click.get_current_context(), key)
+        return _Defaults(command, self._config, command.name) if command and command.name else default
+
+
+def _many(command: click.Command, values: dict[str, Any]) -> dict[str, Any]:
+    """One word for an option that may be given several times is a list of one."""
+    several = {each.name for each in command.params if isinstance(each, click.Option) and each.multiple}
+    return {name: [value] if name in several and isinstance(value, str) else value for name, value in values.items()}
 
 
 def _options_of(command: click.Command) -> dict[str, str]:

@@ -60,7 +60,7 @@ def policy_options(default: str = "permissive") -> Callable[[F], F]:
             words = tuple(word.strip() for each in kwargs.pop("license") for word in each.split(",") if word.strip())
             path = kwargs.pop("policy")
             if words and path:
-                raise click.UsageError("--license and --policy contradict each other: a policy says it all.")
+                words, path = _nearer(words, path)
             kwargs["policy"] = PolicyChoice(words or (default,), path)
             return function(*args, **kwargs)
 
@@ -77,6 +77,18 @@ def policy_options(default: str = "permissive") -> Callable[[F], F]:
         return licenses(file(with_policy))  # type: ignore[return-value]
 
     return decorate
+
+
+def _nearer(words: tuple[str, ...], path: str) -> tuple[tuple[str, ...], str | None]:
+    """Of a licence and a policy, what was typed counts before what the config file or the environment says."""
+    context = click.get_current_context()
+    typed = click.core.ParameterSource.COMMANDLINE
+    by_hand = {name for name in ("license", "policy") if context.get_parameter_source(name) is typed}
+    if by_hand == {"license"}:
+        return words, None
+    if by_hand == {"policy"}:
+        return (), path
+    raise click.UsageError("--license and --policy contradict each other: a policy says it all.")
 
 
 class PolicyChoice:
