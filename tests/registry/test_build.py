@@ -61,6 +61,21 @@ def test_the_header_does_not_tell_which_library_wrote(data: Path, tmp_path: Path
     assert int.from_bytes(header[96:100], "big") == 3_040_000
 
 
+def test_nothing_is_left_in_the_free_space_of_pages(small: Path) -> None:
+    """Libraries of different versions leave different bytes there: 3.40 and 3.51 built the same file after this."""
+    content = small.read_bytes()
+    trees = 0
+    for page in range(0, len(content), 4096):
+        header = page or 100
+        if size := {2: 12, 5: 12, 10: 8, 13: 8}.get(content[header]):
+            cells = int.from_bytes(content[header + 3 : header + 5], "big")
+            first = int.from_bytes(content[header + 5 : header + 7], "big")
+            assert not any(content[header + size + 2 * cells : page + first])
+            trees += 1
+    assert trees > 20
+    assert ask(small, "PRAGMA integrity_check") == [("ok",)]
+
+
 def test_judge_and_fit_are_asked_once_and_their_answers_kept(data: Path, tmp_path: Path) -> None:
     def judge(models, catalogue: Catalogue) -> dict[str, Judgement]:  # type: ignore[no-untyped-def]
         assert [facts.model.slug for facts in models] == ["small-1b", "small-1b-instruct"]

@@ -18,6 +18,7 @@ from modelpick.registry.shelving import RECOUNT
 from modelpick.registry.version import SCHEMA_VERSION
 
 _SUFFIX = ".part"
+_PAGE_SIZE = 4096
 
 
 @contextmanager
@@ -99,7 +100,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 def create_tables(path: Path) -> None:
     """Make the empty tables of the newest schema."""
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA page_size = 4096")
+    connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.close()
@@ -124,8 +125,9 @@ def put(session: Session, kind: type[SQLModel], rows: Iterable[Mapping[str, Any]
 def settle(path: Path) -> None:
     """Give the file the bytes that its rows alone decide.
 
-    ``VACUUM`` lays the rows out anew; the header's counter of changes and the version of the SQLite library that
-    wrote last (https://sqlite.org/fileformat2.html#the_database_header) are set to fixed values.
+    ``VACUUM`` lays the rows out anew. The header's counter of changes and the version of the SQLite library that
+    wrote last are set to fixed values, and what libraries leave behind in the free space of pages is cleared:
+    https://sqlite.org/fileformat2.html
     """
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA synchronous = OFF")
@@ -137,7 +139,24 @@ def settle(path: Path) -> None:
     connection.close()
     if damage != "ok":
         raise IntegrityError(f"{path}: {damage}", hint="check the disk, then build again")
-    with path.open("r+b") as file:
-        for offset, value in ((24, 1), (92, 1), (96, 3_040_000)):
-            file.seek(offset)
-            file.write(value.to_bytes(4, "big"))
+    content = bytearray(path.read_bytes())
+    for offset, value in ((24, 1), (92, 1), (96, 3_040_000)):
+        content[offset : offset + 4] = value.to_bytes(4, "big")
+    for page in range(0, len(content), _PAGE_SIZE):
+        _clear_free_space(content, page)
+    path.write_bytes(content)
+
+
+def _clear_free_space(content: bytearray, page: int) -> None:
+    """Clear what lies between a page's list of cells and its first cell.
+
+    A page of a tree begins with its kind; overflow pages begin with a page number below 2^24, so with 0.
+    """
+    header = page + (100 if page == 0 else 0)
+    size = {0x02: 12, 0x05: 12, 0x0A: 8, 0x0D: 8}.get(content[header])
+    if size is None:
+        return
+    cells = int.from_bytes(content[header + 3 : header + 5], "big")
+    start = header + size + 2 * cells
+    end = page + (int.from_bytes(content[header + 5 : header + 7], "big") or 65_536)
+    content[start:end] = bytes(end - start)
