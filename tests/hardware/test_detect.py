@@ -167,7 +167,8 @@ def hot_path(root: str = "/") -> dict[str, Any]:
     return found
 
 
-HEAVY = ("psutil", "pynvml", "archspec", "subprocess", "socket", "ctypes", "platformdirs", "pathlib", "dataclasses", "inspect")
+HEAVY = {"psutil", "pynvml", "archspec", "subprocess", "socket", "ctypes", "platformdirs", "pathlib"}
+HEAVY |= {"dataclasses", "inspect"}
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the hot path without psutil is Linux's")

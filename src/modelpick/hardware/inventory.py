@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from modelpick.errors import UsageError
@@ -47,6 +46,7 @@ def read_inventory(path: str) -> Hardware:
     :raises UsageError: if it cannot be read, is no JSON or no inventory.
     """
     import json
+    from pathlib import Path
 
     try:
         with Path(path).open(encoding="utf-8") as file:
