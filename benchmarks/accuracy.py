@@ -84,8 +84,8 @@ def rows(folder: Path, name: str) -> Iterator[Row]:
 def shapes(folder: Path) -> dict[str, Architecture]:
     """The architectures that the readings were taken on."""
     table = json.loads((folder / "ground_truth_shapes.json").read_text(encoding="utf-8"))
-    listed = table.values() if isinstance(table, dict) else table
-    found = {str(entry["name"]): from_config(entry) for entry in listed}
+    named = table.items() if isinstance(table, dict) else ((entry["name"], entry) for entry in table)
+    found = {str(name): from_config(entry) for name, entry in named}
     return {**{name: from_config(config) for name, config in _PUBLISHED.items()}, **found}
 
 
@@ -149,9 +149,12 @@ def loaded(folder: Path, architectures: Mapping[str, Architecture]) -> list[Erro
         found = known(architectures, row["shape-name"])
         if found is None:
             continue
-        used = int(row["prompt_tokens"]) + 4
         made = cpu_buffers(
-            found[1], gguf(found[0], row["quant"]), settings_of(row), mapped=row["load_mode"] == "mmap", used=used
+            found[1],
+            gguf(found[0], row["quant"]),
+            settings_of(row),
+            mapped=row["load_mode"] == "mmap",
+            prompt=int(row["prompt_tokens"]),
         )
         measured = sum(float(row[key]) for key in ("model_buffer_MiB", "kv_MiB", "compute_MiB", "rs_MiB"))
         buffers.add(made.model + made.cache + made.state + made.compute, measured * MIB)

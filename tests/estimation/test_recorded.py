@@ -70,7 +70,7 @@ def test_real_loads(row):
     settings = Settings(
         context=context, cache_type_k=kind, cache_type_v=kind, flash_attention=bool(flash), output_rows=rows
     )
-    made = cpu_buffers(ARCHITECTURES[name].shape, gguf(name, mix), settings, mapped=mapped, used=prompt + 4)
+    made = cpu_buffers(ARCHITECTURES[name].shape, gguf(name, mix), settings, mapped=mapped, prompt=prompt)
     assert (made.buffers - made.output) / MIB == pytest.approx(model + cache + compute + state, rel=0.031)
     assert made.resident / MIB == pytest.approx(resident, rel=0.04)
 

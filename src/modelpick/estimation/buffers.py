@@ -118,13 +118,18 @@ def device_compute_bytes(shape: Shape, settings: Settings) -> int:
     return max(_logits_bytes(shape, settings, batch, stage, on_cpu=False), stage)
 
 
-def layer_stage_bytes(shape: Shape, settings: Settings, used: int | None = None) -> int:
-    """What layers touch of the compute buffer, without logits, once ``used`` tokens are in the context."""
+def layer_stage_bytes(shape: Shape, settings: Settings, prompt: int | None = None) -> int:
+    """What layers touch of the compute buffer, without logits, for a prompt of so many tokens (None: a full context).
+
+    Models with windows fill their masks over the whole cache, the others over what is in use.
+    """
     cells, batch = cells_of(shape, settings), micro_batch(settings)
-    if used is not None:
-        filled = padded(used, CELL_STEP)
+    masks = masks_bytes(shape, settings, cells, batch)
+    if prompt is not None:
+        filled = padded(prompt, CELL_STEP)
         cells = Cells(min(cells.full, filled), min(cells.sliding, filled), cells.streams)
-    return masks_bytes(shape, settings, cells, batch) + stage_bytes(shape, settings, cells, batch)
+        masks = masks if "sliding" in shape.attention else masks_bytes(shape, settings, cells, batch)
+    return masks + stage_bytes(shape, settings, cells, batch)
 
 
 def cpu_compute_bytes(shape: Shape, settings: Settings) -> int:
@@ -182,3 +187,15 @@ def host_compute_bytes(shape: Shape, settings: Settings) -> int:
     """The host's buffer beside a device that holds all layers."""
     cells, batch = cells_of(shape, settings), micro_batch(settings)
     return 8 * batch * shape.hidden + masks_bytes(shape, settings, cells, batch)
+
+
+def cuda_copies_bytes(shape: Shape, settings: Settings) -> int:
+    """What CUDA adds with a quantised cache and flash attention: one layer's keys and values in 16 bits.
+
+    Read in llama.cpp's source (b10605), not measured; the recorded buffers come from other backends.
+    """
+    if not settings.flash_attention or not _rotated(settings) or shape.mla:
+        return 0
+    cells = cells_of(shape, settings)
+    longest = cells.full if "full" in shape.attention else cells.sliding
+    return 2 * longest * shape.kv_heads * (shape.head_dim + shape.value_dim)

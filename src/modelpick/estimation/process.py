@@ -20,7 +20,7 @@ from modelpick.estimation.weights import Weights
 from modelpick.formats.ggml import padded
 from modelpick.units import MIB
 
-LIBRARIES = 11 * MIB
+LIBRARIES = 15 * MIB
 PER_TOKEN_BPE = 247
 """A vocabulary entry of a BPE tokenizer with about as many merges, loaded."""
 PER_TOKEN_SPM = 116
@@ -56,13 +56,13 @@ def cpu_buffers(
     *,
     mapped: bool = True,
     repack: bool = True,
-    used: int | None = None,
+    prompt: int | None = None,
 ) -> CpuBuffers:
     """The buffers and the resident size of a run on the processor.
 
     ``mapped``: the file is mapped, so that repacked matrices lie in memory twice until the system wants the
-    pages back; otherwise it is read and they lie there once. ``used`` is how many tokens the context holds; None
-    for all of it.
+    pages back; otherwise it is read and they lie there once. ``prompt`` is how many tokens were
+    read at once; None for a full context.
     """
     again = weights.repacked if repack and mapped else 0
     cache = sum(layer_cache_bytes(shape, settings))
@@ -70,10 +70,10 @@ def cpu_buffers(
     model = weights.total + again
     output = 4 * shape.vocab
     base = base_bytes(shape)
-    touched = layer_stage_bytes(shape, settings, used) + 4 * micro_batch(settings) * shape.hidden
+    touched = layer_stage_bytes(shape, settings, prompt) + 4 * micro_batch(settings) * shape.hidden
     if not settings.flash_attention:
         cells = cells_of(shape, settings).full
-        touched += 2 * min(cells, padded(used or cells, CELL_STEP)) * micro_batch(settings) * shape.heads
+        touched += 2 * min(cells, padded(prompt or cells, CELL_STEP)) * micro_batch(settings) * shape.heads
     held = weights.file + again if mapped else model
     resident = held + cache + state + output + base + touched
     return CpuBuffers(model, cache, state, cpu_compute_bytes(shape, settings), output, base, resident)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from modelpick.estimation.buffers import cpu_compute_bytes, host_compute_bytes, masks_bytes
+from modelpick.estimation.buffers import (
+    cpu_compute_bytes,
+    cuda_copies_bytes,
+    host_compute_bytes,
+    masks_bytes,
+)
 from modelpick.estimation.cache import (
     cells_of,
     layer_cache_bytes,
@@ -30,7 +35,7 @@ def single_uses(architecture: Architecture, parts: Parts, settings: Settings, ro
         layers=shape.layers if shape else 0,
         weights=on_device,
         cache=parts.cache + parts.state,
-        compute=parts.compute + parts.projector,
+        compute=parts.compute + parts.projector + _copies(architecture.shape, settings, room),
         overhead=room.context,
     )
     return (device, _host_beside(architecture, parts, settings, host, weights.total - on_device))
@@ -111,7 +116,7 @@ def _beside(
         layers=layers,
         weights=weights,
         cache=cache,
-        compute=compute + parts.projector,
+        compute=compute + parts.projector + _copies(shape, settings, room),
         overhead=room.context,
     )
     required = left + rest + work + overhead
@@ -132,7 +137,7 @@ def layer_split_uses(
     uses, start = [], 0
     for place, room in enumerate(rooms):
         last = place == len(rooms) - 1
-        compute = parts.compute + (copies if place == 0 else 0) + (parts.projector if place == 0 else 0)
+        compute = parts.compute + _copies(shape, settings, room) + (copies + parts.projector if place == 0 else 0)
         tail = weights.output + weights.outer if last else 0
         left = room.available - room.context - compute - tail
         taken = held = cached = 0
@@ -170,6 +175,13 @@ def tensor_parallel_uses(
         for room in rooms
     )
     return (*uses, _host_beside(architecture, parts, settings, host, 0))
+
+
+def _copies(shape: Shape | None, settings: Settings, room: Room) -> int:
+    torch = settings.runtime in {"vllm", "transformers"}
+    if shape is None or torch or room.device.backend not in {"cuda", "rocm"}:
+        return 0
+    return cuda_copies_bytes(shape, settings)
 
 
 def _host_beside(architecture: Architecture, parts: Parts, settings: Settings, host: int, weights: int) -> PoolUse:
