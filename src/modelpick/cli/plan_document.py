@@ -62,6 +62,8 @@ class Question:
         if self.contexts:
             return self.contexts
         most = self.subject.architecture.context_length
+        if self.subject.architecture.kind in ("speech", "diffusion", "other"):
+            return (most or _CONTEXTS[0],)
         return tuple(tokens for tokens in _CONTEXTS if most is None or tokens <= most) or (most or _USUAL,)
 
 
