@@ -144,6 +144,37 @@ def test_a_name_shared_by_several_texts_is_told_apart_by_its_owner() -> None:
     assert verdict("a/b", "other", license_name="modified-mit").commercial_use == "unknown"
 
 
+def test_a_name_shared_by_several_texts_is_the_parents_one() -> None:
+    kimi = verdict("a/b", "other", ("moonshotai/Kimi-K2-Base",), "finetune", license_name="modified-mit")
+    assert (kimi.binding_licenses, kimi.status) == (("modified-mit-kimi",), "missing")
+    assert verdict("a/b", "qwen", ("Qwen/Qwen2.5-72B",), "finetune").binding_licenses == ("qwen",)
+    other = verdict("a/b", "other", ("Qwen/Qwen2.5-72B",), "finetune", license_name="modified-mit")
+    assert other.commercial_use == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("name", "released", "binding"),
+    [
+        ("a/Llama-3.1-8B-x", None, "llama3.1"),
+        ("a/x", "2023-05-01", "llama1-noncommercial"),
+        ("a/x", "2023-09", "llama2"),
+        ("a/x", "2024-05-20", "llama3"),
+        ("a/x", "2025-01", "unknown"),
+        ("a/x", None, "unknown"),
+    ],
+)
+def test_plain_llama_is_told_apart_by_name_and_date(name: str, released: str | None, binding: str) -> None:
+    assert verdict(name, "llama", released=released).binding_licenses == (binding,)
+
+
+def test_a_stale_licence_file_beside_a_new_tag() -> None:
+    text = "TII Falcon LLM License Version 1.0\nroyalties"
+    found = verdict("a/b", "apache-2.0", ("tiiuae/falcon-7b",), "finetune", license_text=text)
+    assert (found.binding_licenses, found.status) == (("apache-2.0",), "contradictory")
+    alone = verdict("a/b", "apache-2.0", license_text=text)
+    assert alone.binding_licenses == ("tii-falcon-llm-1.0",)
+
+
 def test_upstream_relicensing_reaches_derivatives_of_what_was_relicensed_only() -> None:
     yi = verdict("a/b", "other", ("01-ai/Yi-34B",), "finetune", license_name="yi-license")
     assert (yi.binding_licenses, yi.commercial_use) == (("apache-2.0",), "yes")

@@ -78,6 +78,14 @@ conditions = ["region-exclusion"]
     assert "region-exclusion" in refused.clause
 
 
+def test_terms_of_the_training_data_may_be_denied(tmp_path: Path) -> None:
+    flagged = verdict("a/b", "apache-2.0", datasets=("anon8231489123/ShareGPT_Vicuna_unfiltered",))
+    assert allowed(flagged, PERMISSIVE)
+    strict = decide(flagged, policy(tmp_path, '[deny]\ndata_flags = ["api-tos"]\n'))
+    assert (strict.allowed, strict.clause) == (False, "The policy denies training data under api-tos:openai.")
+    assert allowed(flagged, policy(tmp_path, '[deny]\ndata_flags = ["api-tos:google"]\n'))
+
+
 def test_minimum_confidence(tmp_path: Path) -> None:
     sure = policy(tmp_path, 'minimum_confidence = "high"\n')
     assert allowed(verdict("a/b", "apache-2.0"), sure)

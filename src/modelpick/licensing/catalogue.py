@@ -90,7 +90,11 @@ class Catalogue:
                 return special
         return self._spellings.get(tag)
 
-    def named(self, name: str, model: str, preferred: Iterable[str] = ()) -> str | None:
+    def candidates(self, name: str) -> tuple[str, ...]:
+        """The keys of all licences that go by a free ``license_name``."""
+        return tuple(entry.key for entry in self._names.get(spelling(name), ()) if entry.key not in NOTHING_SAID)
+
+    def named(self, name: str, model: str, preferred: Iterable[str] = (), released: str | None = None) -> str | None:
         """The key that a card's free ``license_name`` stands for; None where several texts go by it."""
         text = spelling(name)
         candidates = self._names.get(text, [])
@@ -102,7 +106,7 @@ class Catalogue:
         keys = [entry.key for entry in candidates if entry.key not in NOTHING_SAID]
         if len(keys) == 1:
             return keys[0]
-        ruled = self.rules.license_name(text, model)
+        ruled = self.rules.license_name(text, model, released)
         if keys:
             return ruled if ruled in keys else None
         return self._spellings.get(text) or ruled

@@ -24,15 +24,16 @@ class Declared:
     open: bool = False
     contradiction: str | None = None
     from_text: bool = False
+    candidates: tuple[str, ...] = ()
+    """Where ``open``: the licences that go by the name that was declared."""
 
 
 def declare(card: Card, name: str, known: Checkpoint | None, catalogue: Catalogue) -> Declared:
     """The card's own statement. Where its parts disagree the stricter one counts (R19)."""
-    tags = (card.license,) if isinstance(card.license, str) else card.license or ()
-    raw = tuple(tag for tag in tags if tag and tag.strip())
-    if card.license_name:
-        raw = (*raw, card.license_name)
-    keys, unreadable = _from_tags(raw if not card.license_name else raw[:-1], name, catalogue)
+    given = (card.license,) if isinstance(card.license, str) else card.license or ()
+    tags = tuple(tag for tag in given if tag and tag.strip())
+    raw = (*tags, card.license_name) if card.license_name else tags
+    keys, unreadable = _from_tags(tags, name, card.released, catalogue)
     plain = card.license_name is None and card.license_link is None and card.license_text is None
     if plain and keys and (card.resolved is None or card.resolved in keys) and not is_pull_request(card.name):
         return Declared(keys, raw)
@@ -57,21 +58,25 @@ def declare(card: Card, name: str, known: Checkpoint | None, catalogue: Catalogu
         return Declared((text,), raw, from_text=True)
     if is_pull_request(card.name) and _is_permissive(keys, catalogue):
         return Declared((), raw, open=True, contradiction="a pull request's revision, which anybody may write")
-    return Declared(keys, raw, open=not keys and (unreadable or name_open), contradiction=contradiction)
+    unresolved = not keys and (unreadable or name_open)
+    candidates = tuple(key for text in raw for key in catalogue.candidates(text)) if unresolved else ()
+    return Declared(keys, raw, unresolved, contradiction, candidates=candidates)
 
 
-def _from_tags(tags: tuple[str, ...], name: str, catalogue: Catalogue) -> tuple[tuple[str, ...], bool]:
+def _from_tags(
+    tags: tuple[str, ...], name: str, released: str | None, catalogue: Catalogue
+) -> tuple[tuple[str, ...], bool]:
     if len(tags) == 1 and (key := catalogue.known(tags[0], name)):
         return (key,), False
-    found = {tag: catalogue.known(tag, name) or _loose(tag, name, catalogue) for tag in tags}
+    found = {tag: catalogue.known(tag, name) or _loose(tag, name, released, catalogue) for tag in tags}
     keys = tuple(dict.fromkeys(key for key in found.values() if key))
     unreadable = any(key is None and spelling(tag) not in NOTHING_SAID for tag, key in found.items())
     return (() if unreadable and _is_permissive(keys, catalogue) else keys), unreadable
 
 
-def _loose(tag: str, name: str, catalogue: Catalogue) -> str | None:
+def _loose(tag: str, name: str, released: str | None, catalogue: Catalogue) -> str | None:
     """A tag that is not on the Hub's list is read as a licence's name."""
-    return None if spelling(tag) in NOTHING_SAID else catalogue.named(tag, name)
+    return None if spelling(tag) in NOTHING_SAID else catalogue.named(tag, name, (), released)
 
 
 def _from_name(card: Card, name: str, known: Checkpoint | None, catalogue: Catalogue) -> tuple[str | None, bool]:
@@ -79,7 +84,7 @@ def _from_name(card: Card, name: str, known: Checkpoint | None, catalogue: Catal
     named = None
     given = card.license_name if card.license_name and spelling(card.license_name) not in NOTHING_SAID else None
     if given:
-        named = catalogue.named(given, name, known.licenses if known else ())
+        named = catalogue.named(given, name, known.licenses if known else (), card.released)
     if named is None and card.license_link:
         named = catalogue.rules.license_link(card.license_link)
     if card.resolved and card.resolved in catalogue.terms() and (named is None or given is None):

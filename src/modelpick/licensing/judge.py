@@ -56,11 +56,16 @@ def _judge(card: Card, resolve: Resolve, catalogue: Catalogue, path: tuple[str, 
         guess = unnamed_parent(card, name, own, catalogue, resolve)
         if guess is not None:
             links = (_confirm(guess, resolve, catalogue, here),)
+    named_open = declared.open
+    if named_open and declared.candidates and not own:
+        # A name that several texts go by: on something made from one of them, that one is meant.
+        own = tuple(key for link in links for key in link.binding if key in declared.candidates)
+        named_open = not own
     outcome = combine(
         name,
         own,
         links,
-        named_open=declared.open,
+        named_open=named_open,
         fixed=fixed,
         keep_declared=bool(known and known.keep_declared),
         catalogue=catalogue,

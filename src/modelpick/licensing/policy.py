@@ -31,7 +31,7 @@ KINDS = (
     "other",
 )
 _TOP = ("name", "commercial", "minimum_confidence", "allow", "deny", "exception")
-_RULES = ("licenses", "families", "conditions")
+_RULES = ("licenses", "families", "conditions", "data_flags")
 _EXCEPTION = ("model", "reason", "expires")
 _MAX_BYTES = 1_000_000
 
@@ -43,6 +43,8 @@ class Ruleset:
     licenses: frozenset[str] = frozenset()
     families: frozenset[str] = frozenset()
     conditions: frozenset[str] = frozenset()
+    data_flags: tuple[str, ...] = ()
+    """Beginnings of terms of the training data, such as ``api-tos``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,9 @@ def _refusal(verdict: Verdict, use: CommercialUse, clause: str, policy: Policy) 
     for obligation in verdict.obligations:
         if obligation.condition.kind in policy.deny.conditions:
             return f"The policy denies {obligation.condition.kind}: {obligation.license}: {obligation.condition.text}"
+    for flag in verdict.data_flags:
+        if policy.deny.data_flags and flag.startswith(policy.deny.data_flags):
+            return f"The policy denies training data under {flag}."
     if policy.allow.licenses or policy.allow.families:
         outside = [key for key in verdict.binding_licenses if key not in policy.allow.licenses]
         if outside and verdict.family not in policy.allow.families:
@@ -203,6 +208,7 @@ class _Reader:
             licenses=frozenset(self._license(each) for each in licenses),
             families=frozenset(self._list(rules, "families", STRICTNESS, f"{table}.")),
             conditions=frozenset(self._list(rules, "conditions", KINDS, f"{table}.")),
+            data_flags=tuple(self._list(rules, "data_flags", None, f"{table}.")),
         )
 
     def _license(self, text: str) -> str:

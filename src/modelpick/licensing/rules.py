@@ -56,6 +56,26 @@ class TextRule:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedLicense:
+    """What a spelling of a licence's name stands for, on models of some name or date."""
+
+    license: str
+    pattern: re.Pattern[str]
+    models: tuple[re.Pattern[str], ...]
+    since: str | None
+    until: str | None
+
+    def fits(self, text: str, model: str, released: str | None) -> bool:
+        """Whether the spelling is meant. A rule with a date needs one; ``until`` is the first day that is too late."""
+        if not self.pattern.search(text) or (self.models and not any(glob.fullmatch(model) for glob in self.models)):
+            return False
+        if self.since is None and self.until is None:
+            return True
+        # Dates may be as short as a year or a month: the earliest day they can mean is compared.
+        return released is not None and (self.since or "") <= released < (self.until or "9")
+
+
+@dataclass(frozen=True, slots=True)
 class Superseded:
     """A licence that its licensor replaced by another, for parents whose names fit (all, without patterns)."""
 
@@ -88,10 +108,7 @@ class Rules:
         self.series = {key: row["name"] for row in sections.get("series", ()) for key in row["licenses"]}
         self.multimodal = frozenset(row["license"] for row in sections.get("multimodal", ()))
         self.texts = tuple(_text(row) for row in sections.get("text", ()))
-        self._names: list[tuple[re.Pattern[str], list[re.Pattern[str]], str]] = [
-            (re.compile(row["pattern"]), [_glob(glob) for glob in row.get("match", ())], row["license"])
-            for row in sections.get("license_name", ())
-        ]
+        self._names = tuple(map(_named, sections.get("license_name", ())))
         self._links: list[tuple[str, str]] = [
             (row["contains"].lower(), row["license"]) for row in sections.get("license_link", ())
         ]
@@ -166,13 +183,10 @@ class Rules:
         """The licences that a description in words names."""
         return _first(self._phrases, words.lower())
 
-    def license_name(self, text: str, model: str) -> str | None:
-        """The licence that a free ``license_name`` stands for on that model's card."""
+    def license_name(self, text: str, model: str, released: str | None = None) -> str | None:
+        """The licence that a free ``license_name`` stands for on the card of a model, by its name and its date."""
         model = model.lower()
-        for pattern, globs, key in self._names:
-            if pattern.search(text) and (not globs or any(glob.fullmatch(model) for glob in globs)):
-                return key
-        return None
+        return next((rule.license for rule in self._names if rule.fits(text, model, released)), None)
 
     def license_link(self, link: str) -> str | None:
         """The licence that a ``license_link`` points to."""
@@ -183,6 +197,11 @@ class Rules:
         """Terms of closed services that the data sets' names show."""
         text = " ".join(datasets).lower()
         return tuple(flag for pattern, flag in self._flags if pattern.search(text)) if text else ()
+
+
+def _named(row: Mapping[str, Any]) -> NamedLicense:
+    globs = tuple(_glob(glob) for glob in row.get("match", ()))
+    return NamedLicense(row["license"], re.compile(row["pattern"]), globs, row.get("since"), row.get("until"))
 
 
 def _superseded(row: Mapping[str, Any]) -> Superseded:

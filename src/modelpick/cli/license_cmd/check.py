@@ -45,6 +45,7 @@ A policy file:
   licenses = ["llama3.1"]
   [deny]
   conditions = ["region-exclusion"]
+  data_flags = ["api-tos"]
   [[exception]]
   model = "acme/pilot"
   reason = "signed contract"
