@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from modelpick.cli.app import app
+from modelpick.cli.app import run as run_here
 from modelpick.cli.hardware_options import complete_gpu, complete_machine
 from modelpick.hardware import interface
 from modelpick.hardware.machines import machine_names
@@ -111,19 +112,23 @@ def test_sizes_are_read_in_every_spelling(size: str) -> None:
 
 @pytest.mark.parametrize("option", ["--vram", "--ram", "--memory-bandwidth"])
 @pytest.mark.parametrize("size", ["8X", "-1", "0", "24", "", "1e3GB"])
-def test_sizes_that_are_none_are_refused_with_the_accepted_forms(option: str, size: str) -> None:
-    done = run("hardware", "--json", f"{option}={size}")
-    assert (done.returncode, done.stdout) == (2, "")
-    error = json.loads(done.stderr.splitlines()[-1])["error"]
+def test_sizes_that_are_none_are_refused_with_the_accepted_forms(
+    option: str, size: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = run_here(["hardware", "--json", f"{option}={size}"])
+    out, err = capsys.readouterr()
+    assert (code, out) == (2, "")
+    error = json.loads(err.splitlines()[-1])["error"]
     assert error["code"] == "usage"
     assert "24GB, 24GiB, 24g, 24576MiB" in error["hint"]
 
 
 @pytest.mark.parametrize("cores", ["0", "-1", "2.5", "many", "99999"])
-def test_cores_that_are_none_are_refused(cores: str) -> None:
-    done = run("hardware", f"--cpu-cores={cores}")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "whole number from 1 to 4096" in done.stderr
+def test_cores_that_are_none_are_refused(cores: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code = run_here(["hardware", f"--cpu-cores={cores}"])
+    out, err = capsys.readouterr()
+    assert (code, out) == (2, "")
+    assert "whole number from 1 to 4096" in err
 
 
 @pytest.mark.parametrize(
@@ -137,11 +142,14 @@ def test_cores_that_are_none_are_refused(cores: str) -> None:
         (("--measure", "--ram", "8GB"), "measures this machine"),
     ],
 )
-def test_what_is_not_understood_is_exit_2_and_nothing_on_stdout(arguments: tuple[str, ...], message: str) -> None:
-    done = run("hardware", *arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert message in done.stderr
-    assert "Hint:" in done.stderr
+def test_what_is_not_understood_is_exit_2_and_nothing_on_stdout(
+    arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = run_here(["hardware", *arguments])
+    out, err = capsys.readouterr()
+    assert (code, out) == (2, "")
+    assert message in err
+    assert "Hint:" in err
 
 
 def test_a_measurement_is_marked_kept_and_used_again(tmp_path: Path) -> None:

@@ -60,11 +60,11 @@ def command(
 
 
 def _measured(hardware: Hardware) -> Hardware:
-    from dataclasses import replace
     from datetime import UTC, datetime
 
     from modelpick.hardware.measure import measured_bandwidth
     from modelpick.hardware.measured import cores_to_use, remember
+    from modelpick.values import replace
 
     rate = measured_bandwidth(cores_to_use(hardware), hardware.host.free_bytes)
     remember(hardware, rate, datetime.now(UTC).isoformat(timespec="seconds"))

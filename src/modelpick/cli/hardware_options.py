@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -14,8 +12,11 @@ from click.shell_completion import CompletionItem
 
 from modelpick.errors import UsageError
 from modelpick.units import parse_file_size, parse_memory
+from modelpick.values import dataclass
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from modelpick.hardware.interface import AcceleratorSpec, Hardware
     from modelpick.hardware.probe import Probe
 
@@ -146,6 +147,17 @@ def resolve_hardware(
 
     :raises UsageError: for what cannot be understood, with the accepted forms.
     """
+    catalogue = RegistryCatalogue(registry)
+    if options == HardwareOptions():
+        from modelpick.hardware.detect import detect
+
+        return detect(probe, catalogue=catalogue, details=details)
+    return _described(options, catalogue, details=details, probe=probe)
+
+
+def _described(
+    options: HardwareOptions, catalogue: RegistryCatalogue, *, details: bool, probe: Probe | None
+) -> Hardware:
     from modelpick.hardware.simulate import Wish, simulate
 
     wish = Wish(
@@ -159,7 +171,6 @@ def resolve_hardware(
     )
     if options.file and options.machine:
         raise UsageError("--hardware and --machine contradict each other", hint="leave out either")
-    catalogue = RegistryCatalogue(registry)
     base = None
     if options.file:
         from modelpick.hardware.inventory import read_inventory
