@@ -2,12 +2,14 @@
 
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from sqlmodel import SQLModel
 from tests.registry.asking import ask
 
-from modelpick.registry import interface, schema
+from modelpick.cli import model_filters
+from modelpick.registry import interface, schema, text
 from modelpick.registry.columns import TABLE_OF, columns_of
 from modelpick.registry.files import APPLICATION_ID
 from modelpick.registry.listing import COLUMNS
@@ -49,6 +51,15 @@ def test_what_may_be_unknown_is_nullable_and_nothing_else(kind: type, small: Pat
 def test_numbers_of_program_and_file_agree(small: Path) -> None:
     assert ask(small, "PRAGMA user_version") == [(SCHEMA_VERSION,)] == [(len(MIGRATIONS) + 1,)]
     assert ask(small, "PRAGMA application_id") == [(APPLICATION_ID,)] == [(schema.APPLICATION_ID,)]
+
+
+def test_words_that_stand_in_two_places_are_the_same() -> None:
+    """The filters do not import the text's shape, which needs pydantic; the shape does not import the dataclasses."""
+    assert get_args(text.Task) == model_filters.TASKS
+    eras = get_args(text.ModelText.model_fields["era"].annotation)[0]
+    assert get_args(eras) == model_filters.ERAS
+    assert get_args(text.Commercial) == get_args(interface.Commercial) == model_filters.COMMERCIAL
+    assert get_args(text.Relation) == get_args(interface.Relation)
 
 
 def test_a_table_validates_what_it_is_given() -> None:

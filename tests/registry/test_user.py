@@ -113,6 +113,20 @@ def test_wrong_json_is_told_with_its_line(own: Path, tmp_path: Path, text: str, 
     assert not own.exists()
 
 
+def test_a_misspelt_block_is_told_and_not_passed_over(own: Path, tmp_path: Path) -> None:
+    file = tmp_path / "two.toml"
+    file.write_text(toml_of([BLOCK]) + toml_of([BLOCK | {"slug": "other"}]).replace("[[model", "[[modell"))
+    with pytest.raises(UsageError, match=r"line \d+: 'modell' is unknown"):
+        add(own, file)
+    assert not own.exists()
+
+
+def test_a_file_too_large_to_read_is_refused_by_its_size(own: Path, mine: Path) -> None:
+    os.truncate(mine, 65 * 1024 * 1024)
+    with pytest.raises(UsageError, match=r"has 68,157,440 bytes; the most is 67,108,864"):
+        add(own, mine)
+
+
 def test_all_or_nothing(own: Path, tmp_path: Path, mine: Path) -> None:
     add(own, mine)
     before = own.read_bytes()

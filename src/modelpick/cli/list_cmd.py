@@ -102,4 +102,4 @@ def _notes(found: int, shown: int, filters: Filters) -> tuple[str, ...]:
         return (f"no model meets {filters.words()}",)
     if shown < found:
         return (f"{shown:,} of {found:,} models shown",)
-    return (f"{found:,} models",) if filters.given else ()
+    return (f"{found:,} model{'' if found == 1 else 's'}",) if filters.given else ()

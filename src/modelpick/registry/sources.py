@@ -19,6 +19,8 @@ from modelpick.registry.text import AcceleratorText, CollectionText, LicenseText
 
 LARGEST_FILE = 64 * 1024 * 1024
 _LARGEST_FIELD = 1024 * 1024
+_BESIDE_MODELS = {"family", "schema", "modelpick", "notes", "results"}
+"""What may stand beside ``model``: the family of a file, and what a JSON export says of itself."""
 _HINT = "see data/README.md for the fields of a model"
 T = TypeVar("T", bound=BaseModel)
 
@@ -90,6 +92,10 @@ def _places_of_models(text: _Text) -> list[tuple[tuple[str | int, ...], Any]]:
     """Each model's values with their place in the file."""
     match text.value:
         case {"model": list() as blocks, **others}:
+            for name, value in others.items():
+                if name not in _BESIDE_MODELS:
+                    where = (str(name), 0) if isinstance(value, list) else (str(name),)
+                    raise text.error(where, f"{name!r} is unknown; models stand under [[model]]")
             family = {"family": others["family"]} if "family" in others else {}
             return [
                 (("model", number), {**family, **block} if isinstance(block, dict) else block)
