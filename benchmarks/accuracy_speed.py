@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import least_squares  # type: ignore[import-untyped,unused-ignore]
 from speed_cases import Case, cases_of
+from speed_heldout import HeldOut, held_out
 from speed_runs import load
 
 from modelpick.estimation.interface import Placement, PoolUse, Range, Settings
@@ -296,6 +297,16 @@ def shipped(cases: list[Case]) -> None:
                 print(line(f"  {source}", likely[mine], found[mine]), f" inside {inside[mine].mean():.0%}")
 
 
+def never_seen(runs: list[HeldOut]) -> None:
+    """The constants as shipped on a source that no fit has seen."""
+    print("\nThe constants as shipped, on runs that no fit has seen (placed by the program itself)")
+    for group in ("desktop", "board", "cpu"):
+        chosen = [run for run in runs if run.group == group]
+        likely, found = (np.array([r.estimated.likely for r in chosen]), np.array([r.measured for r in chosen]))
+        inside = np.array([run.estimated.low <= run.measured <= run.estimated.high for run in chosen])
+        print(line(f"  {group}", likely, found), f" inside its range {inside.mean():.0%}")
+
+
 def _shipped(case: Case, title: str) -> Range:
     device = None if case.processor else 0
     use = PoolUse("host" if case.processor else "gpu0", device, 0, 0, case.work.layers)
@@ -322,6 +333,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("say where the measurements are")
     with Registry.open() as registry:
         cases = cases_of(load(Path(options.measurements)), registry)
+        unseen = list(held_out(Path(options.measurements), registry))
     gpus = [case for case in cases if not case.processor]
     cpus = [case for case in cases if case.processor]
     fitted = {
@@ -341,6 +353,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     blind["old"] = np.zeros(len(blind["old"]), dtype=bool)
     report("GPU decode when nobody tells the fit which engine ran", GPU_DECODE, blind, ("source",))
     shipped(cases)
+    never_seen(unseen)
     if options.fit:
         for title, constants in fitted.items():
             print(f"\n{title}: " + ", ".join(f"{name}={value:.3g}" for name, value in constants.items()))

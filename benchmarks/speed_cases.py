@@ -70,7 +70,7 @@ class Case:
 
 def cases_of(runs: Iterable[Run], registry: Registry) -> list[Case]:
     """The cases of all runs whose model and accelerator the registry knows, without those that were outrun."""
-    specs = tuple(_spec(row) for row in registry.accelerators())
+    specs = tuple(spec_of(row) for row in registry.accelerators())
     models = Models(registry)
     cases = []
     for run in runs:
@@ -98,9 +98,7 @@ class Models:
         mix = _mix(run.quantisation)
         if slug is None or mix is None:
             return None
-        if slug not in self._architectures:
-            self._architectures[slug] = self._architecture(slug)
-        arch = self._architectures[slug]
+        arch = self.architecture(slug)
         if arch is None or arch.shape is None:
             return None
         variant = VariantSpec("gguf", mix)
@@ -114,6 +112,12 @@ class Models:
                  key.removesuffix("-uncensored"), key.removesuffix("-abliterated"), f"nvidia-{key}",
                  key.replace(".1-coder", "-coder"))  # fmt: skip
         return next((self._slugs[attempt] for attempt in tries if attempt in self._slugs), None)
+
+    def architecture(self, slug: str) -> Architecture | None:
+        """The structure of a model of the registry; None where it is not known."""
+        if slug not in self._architectures:
+            self._architectures[slug] = self._architecture(slug)
+        return self._architectures[slug]
 
     def _architecture(self, slug: str) -> Architecture | None:
         form = self._forms[slug]
@@ -150,7 +154,8 @@ def key_of(name: str) -> str:
     return re.sub(r"[^a-z0-9.]+", "-", text).strip("-")
 
 
-def _spec(row: Any) -> AcceleratorSpec:
+def spec_of(row: Any) -> AcceleratorSpec:
+    """A row of the registry's table as the hardware folder wants it."""
     return AcceleratorSpec(
         name=row.name, vendor=row.vendor, segment=row.segment, memory_bytes=row.memory_bytes,
         bandwidth_bytes_per_second=row.bandwidth_bytes_per_second, fp16_flops=row.fp16_flops,
