@@ -32,7 +32,7 @@ Planner = Callable[["GgufEngine", "Recipe"], "Prepared"]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The source and all that is known about it. ``hub`` is set when it is streamed; ``path`` then holds small files."""
+    """The source and all that is known of it. ``hub`` is set when it is streamed; ``path`` then holds small files."""
 
     path: Path
     name: str

@@ -61,6 +61,12 @@ class GgufFile:
         """Fill ``buffer`` with the tensor's bytes from ``offset`` on."""
         fill(self._descriptor, buffer, tensor.start + offset, tensor.name)
 
+    @property
+    def identity(self) -> str:
+        """Size and time of the file."""
+        status = os.fstat(self._descriptor)
+        return repr((status.st_size, status.st_mtime_ns))
+
     def close(self) -> None:
         """Close the file."""
         if self._descriptor >= 0:

@@ -59,6 +59,11 @@ class HubSource:
 
     _in_order = False
 
+    @property
+    def identity(self) -> str:
+        """The published hashes of the shards."""
+        return repr([(shard.path, shard.sha256) for shard in self._shards])
+
     def begin(self) -> None:
         """From now on reads are in order; before, single tensors (scales) are fetched by themselves."""
         self._in_order = True

@@ -51,6 +51,11 @@ class TensorSource(Protocol):
         """All tensors by name, in file order."""
         ...
 
+    @property
+    def identity(self) -> str:
+        """What is another when the bytes are: sizes and times of files, or published hashes."""
+        ...
+
     def read(self, tensor: SourceTensor, offset: int, buffer: memoryview) -> None:
         """Fill ``buffer`` with the tensor's bytes from ``offset`` on."""
         ...

@@ -45,7 +45,7 @@ class PartFile:
         try:
             self._take_up()
         except BaseException:
-            os.close(self._descriptor)
+            self.discard()
             raise
 
     def _take_up(self) -> None:
@@ -64,7 +64,6 @@ class PartFile:
     def _check_room(self) -> None:
         free = shutil.disk_usage(self.target.parent).free
         if free < self._frame.size + _KEEP_FREE:
-            self.discard()
             raise RoomError(
                 f"{self.target.name} takes {format_bytes(self._frame.size)}, "
                 f"{self.target.parent} has {format_bytes(free)} free",

@@ -15,7 +15,7 @@ from modelpick.quantisation.architectures import registry
 from modelpick.quantisation.architectures.config import Config, read_config
 from modelpick.quantisation.gguf_header import Frame, frame, packed
 from modelpick.quantisation.gguf_read import GgufFile, PackedValues
-from modelpick.quantisation.interface import Recipe, SourceTensor, TensorPlan, TensorSource
+from modelpick.quantisation.interface import Recipe, TensorPlan, TensorSource
 from modelpick.quantisation.kinds import KINDS, mix_name, needs_imatrix
 from modelpick.quantisation.layout import Output, rows_of, whole
 from modelpick.quantisation.safetensors import SafetensorsFolder
@@ -101,7 +101,7 @@ def from_tensors(
             frame(packed(writer), plans),
             scales,
             weights,
-            _fingerprint(tensors.values(), recipe),
+            _fingerprint(source, recipe),
             notes,
         )
     except BaseException:
@@ -141,7 +141,7 @@ def from_gguf(source: GgufFile, path: Path, recipe: Recipe, kernels: Kernels | N
             frame({**kept, **_renewed(fresh, recipe)}, plans),
             Scales(),
             weights,
-            _fingerprint(source.tensors.values(), recipe) + str(path.stat().st_mtime_ns),
+            _fingerprint(source, recipe),
             _notes(context, plans, mix),
         )
     except BaseException:
@@ -276,10 +276,11 @@ def _shape_of_gguf(values: PackedValues, name: str) -> _Shape:
     return _Shape(number("block_count"), heads, number("attention.head_count_kv", heads), number("expert_count"))
 
 
-def _fingerprint(tensors: Iterable[SourceTensor], recipe: Recipe) -> str:
+def _fingerprint(source: TensorSource, recipe: Recipe) -> str:
     """What must be equal for a second run to go on with a first one's file."""
     fixed = replace(recipe, threads=0)
-    return repr([(t.name, t.dtype, t.shape, t.shard, t.start) for t in tensors]) + repr(fixed)
+    tensors = [(t.name, t.dtype, t.shape, t.shard, t.start) for t in source.tensors.values()]
+    return source.identity + repr(tensors) + repr(fixed)
 
 
 def _notes(context: MixContext, plans: Sequence[TensorPlan], mix: str) -> tuple[str, ...]:

@@ -50,6 +50,11 @@ class SafetensorsFolder:
         """
         fill(self._files[tensor.shard], buffer, tensor.start + offset, tensor.name)
 
+    @property
+    def identity(self) -> str:
+        """Sizes and times of the shards."""
+        return repr([(status.st_size, status.st_mtime_ns) for status in map(os.fstat, self._files)])
+
     def close(self) -> None:
         """Close the shards."""
         for descriptor in self._files:
