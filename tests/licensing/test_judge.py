@@ -127,6 +127,15 @@ def test_parents_that_do_not_go_together_conflict() -> None:
     assert "llama2" in found.reason
 
 
+def test_a_model_of_two_parts_is_no_merge() -> None:
+    parts = ("meta-llama/Llama-2-7b-hf", "openai/clip-vit-large-patch14")
+    found = verdict("a/see", "llama2", ("meta-llama/Llama-2-7b-hf", "google/siglip-so400m-patch14-384"))
+    assert (found.status, found.commercial_use) == ("consistent", "conditional")
+    assert verdict("a/see", "llama2", parts, tags=("mergekit",)).status == "consistent"
+    clash = ("meta-llama/Llama-2-13b-hf", "mistralai/Mistral-7B-v0.1")
+    assert verdict("a/b", "llama2", clash, tags=("mergekit",)).status == "conflict"
+
+
 def test_what_is_declared_twice_in_two_ways_is_contradictory() -> None:
     found = verdict("a/b", "apache-2.0", license_name="flux-1-dev-non-commercial-license")
     assert (found.status, found.binding_licenses) == ("contradictory", ("flux-1-dev-non-commercial-license",))

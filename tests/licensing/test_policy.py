@@ -9,7 +9,8 @@ from tests.licensing.world import catalogue, verdict
 from modelpick.errors import UsageError
 from modelpick.licensing.decide import decide
 from modelpick.licensing.interface import Asker, Verdict
-from modelpick.licensing.policy import ANY, COMMERCIAL, PERMISSIVE, Policy, license_policy, load_policy
+from modelpick.licensing.policy import ANY, COMMERCIAL, PERMISSIVE, Policy, license_policy
+from modelpick.licensing.policy_file import load_policy
 
 TODAY = date(2026, 11, 24)
 

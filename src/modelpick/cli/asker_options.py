@@ -115,11 +115,13 @@ class PolicyChoice:
         """
         from pathlib import Path
 
-        from modelpick.licensing.policy import BUILT_IN, license_policy, load_policy
+        from modelpick.licensing.policy import BUILT_IN, license_policy
 
         if self.path is None:
             return license_policy(self.words, catalogue)
         if self.path.lower() in BUILT_IN and not Path(self.path).exists():
             return BUILT_IN[self.path.lower()]
         assert catalogue is not None
+        from modelpick.licensing.policy_file import load_policy
+
         return load_policy(Path(self.path), catalogue)

@@ -19,11 +19,12 @@ from modelpick.licensing.interface import (
     Verdict,
 )
 from modelpick.licensing.lineage import Link, Resolve, named_parents, outside, unnamed_parent
+from modelpick.licensing.links import canonical_link, cycle_link, link_of, under
 from modelpick.licensing.names import plain_name
 from modelpick.licensing.rules import Checkpoint
 
 MAX_DEPTH = 32
-"""Longer chains than this are not followed; the longest known has six links."""
+"""Longer chains than this are not followed."""
 
 _SURENESS: tuple[Confidence, ...] = ("low", "medium", "high")
 _MULTIMODAL = re.compile(
@@ -109,78 +110,26 @@ def _link(parent: str, relation: str, resolve: Resolve, catalogue: Catalogue, pa
     """One parent, judged in its turn."""
     name = plain_name(parent)
     if name.lower() in path:
-        return _cycle(name, relation, path)
+        return cycle_link(name, relation, path)
     if len(path) > MAX_DEPTH:
         reason = f"the lineage is longer than {MAX_DEPTH} links"
         return Link(name, relation, (), "unknown", "low", False, "R01", reason)
     info = resolve(name)
     if info is not None and info.name.lower() in path:
-        return _cycle(info.name, relation, path)
+        return cycle_link(info.name, relation, path)
     if info is not None and info.verdict is not None:
-        return _from_verdict(info.verdict, name, relation, catalogue)
+        return link_of(info.verdict, name, relation, catalogue)
     card = info.card if info is not None else None
     if card is None:
         known = catalogue.checkpoint(name)
         if known is None and "/" not in name:
             known = catalogue.rules.canonical(name)
             if known is not None and known.licenses:
-                return _canonical(name, relation, known, catalogue)
+                return canonical_link(name, relation, known, catalogue)
         if known is None or not (known.licenses or known.parents):
             return outside(parent, relation, catalogue)
         card = Card(name, None)
-    return _from_verdict(_judge(card, resolve, catalogue, path), name, relation, catalogue)
-
-
-def _canonical(name: str, relation: str, known: Checkpoint, catalogue: Catalogue) -> Link:
-    use = strictest_use(catalogue.commercial(key) for key in known.licenses)
-    step = Step(name, relation, (), known.licenses, use, "R05", _under(name, known.licenses), known.source, 1)
-    return Link(
-        name, relation, known.licenses, use, "medium", True, "R05", step.reason, known.source, (step,), known.flags
-    )
-
-
-def _cycle(name: str, relation: str, path: tuple[str, ...]) -> Link:
-    circle = " → ".join((*path, name.lower()))
-    return Link(name, relation, (), "unknown", "low", False, "R01", f"it runs in a circle, {circle}", cycle=True)
-
-
-def _from_verdict(verdict: Verdict, name: str, relation: str, catalogue: Catalogue) -> Link:
-    steps = tuple(_deeper(step, relation) for step in verdict.chain)
-    known = catalogue.checkpoint(verdict.model) or catalogue.checkpoint(name)
-    binding = verdict.binding_licenses
-    if verdict.commercial_use == "unknown" and UNKNOWN not in binding:
-        binding = (*binding, UNKNOWN)
-    return Link(
-        verdict.model if "/" in verdict.model else name,
-        relation,
-        binding,
-        verdict.commercial_use,
-        verdict.confidence,
-        True,
-        "R01",
-        verdict.reason,
-        None,
-        steps,
-        verdict.data_flags,
-        known.stale if known else frozenset(),
-        verdict.status == "conflict" and "circle" in verdict.reason,
-        frozenset(key for step in verdict.chain if step.depth == 1 for key in step.binding),
-    )
-
-
-def _deeper(step: Step, relation: str) -> Step:
-    """The step one link further down; the head of a chain gets its relation to the child."""
-    return Step(
-        step.model,
-        step.relation if step.depth else relation,
-        step.declared,
-        step.binding,
-        step.commercial_use,
-        step.rule,
-        step.reason,
-        step.source,
-        step.depth + 1,
-    )
+    return link_of(_judge(card, resolve, catalogue, path), name, relation, catalogue)
 
 
 def _confirm(guess: Link, resolve: Resolve, catalogue: Catalogue, path: tuple[str, ...]) -> Link:
@@ -272,21 +221,15 @@ def _reason(
     if use == "unknown" and unknown is not None and outcome.binding != (UNKNOWN,):
         return unknown.rule, f"{unknown.reason[:1].upper()}{unknown.reason[1:].rstrip('.')}."
     if declared.contradiction:
-        return "R19", f"{_under(name, outcome.binding)}: {declared.contradiction}."
+        return "R19", f"{under(name, outcome.binding)}: {declared.contradiction}."
     if outcome.notes:
         rule, note = outcome.notes[-1]
-        return rule, f"{_under(name, outcome.binding)}: {note}."
+        return rule, f"{under(name, outcome.binding)}: {note}."
     deciding = max(outcome.binding, key=lambda key: COMMERCIAL_ORDER[catalogue.commercial(key)])
     source = next((link for link in links if deciding in link.binding), None)
     if source is not None and deciding not in declared.keys:
-        return source.rule, f"{_under(name, outcome.binding)}: {deciding} comes from {source.name}."
-    return "R01", f"{_under(name, outcome.binding)}."
-
-
-def _under(name: str, keys: tuple[str, ...]) -> str:
-    if keys == (UNKNOWN,):
-        return f"No licence was found that grants the use of {name}"
-    return f"{name} is under {' and '.join(keys)}"
+        return source.rule, f"{under(name, outcome.binding)}: {deciding} comes from {source.name}."
+    return "R01", f"{under(name, outcome.binding)}."
 
 
 def _obligations(card: Card, name: str, outcome: Outcome, catalogue: Catalogue) -> tuple[Obligation, ...]:

@@ -88,7 +88,12 @@ def _guess(card: Card, name: str, relation: str | None, parents: int) -> str:
         return "adapter"
     if looks_like_copy(name):
         return "quantized"
-    return "merge" if parents > 1 else "finetune"
+    # Several parents alone are no merge: a vision model names its language model and its encoder.
+    return "merge" if parents > 1 and _says_merge(card, name) else "finetune"
+
+
+def _says_merge(card: Card, name: str) -> bool:
+    return bool({"merge", "mergekit"} & {tag.lower() for tag in card.tags}) or _MERGED.search(name) is not None
 
 
 def unnamed_parent(card: Card, name: str, own: tuple[str, ...], catalogue: Catalogue, resolve: Resolve) -> Link | None:
@@ -119,7 +124,7 @@ def _of_unsaid(card: Card, name: str) -> Link | None:
     for relation, rule, said in (
         ("quantized", "R06", looks_like_copy(name)),
         ("adapter", "R08", bool({"lora", "peft", "adapter"} & tags)),
-        ("merge", "R09", bool({"merge", "mergekit"} & tags) or _MERGED.search(name) is not None),
+        ("merge", "R09", _says_merge(card, name)),
     ):
         if said:
             word = {"quantized": "a copy", "adapter": "an adapter"}.get(relation, "a merge")
