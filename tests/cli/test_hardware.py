@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from modelpick.cli.app import app
 from modelpick.cli.app import run as run_here
-from modelpick.cli.hardware_options import complete_gpu, complete_machine
+from modelpick.cli.hardware_names import complete_gpu, complete_machine
 from modelpick.hardware import interface
 from modelpick.hardware.machines import machine_names
 from modelpick.units import GIB

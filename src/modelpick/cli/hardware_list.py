@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from modelpick.cli.emit import emit
-from modelpick.cli.hardware_options import RegistryCatalogue, complete_gpu
+from modelpick.cli.hardware_names import RegistryCatalogue, complete_gpu
 from modelpick.cli.options import OutputOptions, output_options, registry_option
 from modelpick.errors import NotFoundError
 from modelpick.output.interface import Column, Document, Grid

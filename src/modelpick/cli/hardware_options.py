@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
-from click.shell_completion import CompletionItem
 
+from modelpick.cli.hardware_names import Names, complete_gpu, complete_machine
+from modelpick.cli.hardware_names import RegistryCatalogue as RegistryCatalogue
 from modelpick.errors import UsageError
 from modelpick.units import parse_file_size, parse_memory
 from modelpick.values import dataclass
@@ -17,7 +17,7 @@ from modelpick.values import dataclass
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from modelpick.hardware.interface import AcceleratorSpec, Hardware
+    from modelpick.hardware.interface import Hardware
     from modelpick.hardware.probe import Probe
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -37,45 +37,6 @@ class HardwareOptions:
     machine: str | None = None
     file: str | None = None
     assume_idle: bool = False
-
-
-class Names(click.ParamType[str]):
-    """Names that may hold spaces and commas; in an environment variable a semicolon parts them."""
-
-    name = "text"
-    envvar_list_splitter = ";"
-
-    def __init__(self, complete: Callable[[str, str | None], list[str]]) -> None:
-        self.complete = complete
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-        """Names that begin with what was typed, or have a word that does; none when the registry cannot be read."""
-        registry = ctx.params.get("registry")
-        try:
-            return [CompletionItem(name) for name in self.complete(incomplete, str(registry) if registry else None)]
-        except Exception:  # TAB stays silent whatever is wrong; the command itself will tell
-            return []
-
-
-class RegistryCatalogue:
-    """The registry's accelerators as the simulator and the detectors want them; read on first use."""
-
-    def __init__(self, registry: Path | str | None = None) -> None:
-        self.registry = registry
-        self.table: tuple[AcceleratorSpec, ...] | None = None
-
-    def accelerators(self) -> tuple[AcceleratorSpec, ...]:
-        """All accelerators, by name."""
-        if self.table is None:
-            from modelpick.hardware.interface import AcceleratorSpec
-            from modelpick.registry.reader import open_registries
-
-            fields = tuple(name for name in AcceleratorSpec.__slots__ if name != "memory_kind")
-            self.table = tuple(
-                AcceleratorSpec(**{name: getattr(row, name) for name in fields}, memory_kind=row.memory_type)
-                for row in open_registries(self.registry).accelerators()
-            )
-        return self.table
 
 
 def hardware_options(function: F) -> F:
@@ -183,37 +144,6 @@ def _described(
     if base is not None and not wish:
         return base
     return simulate(base, wish, catalogue)
-
-
-def complete_gpu(incomplete: str, registry: str | None = None) -> list[str]:
-    """Accelerators' names for ``--gpu``; a count in front (``2x``) stays there."""
-    from modelpick.hardware.catalogue import label
-
-    count = re.match(r"\d+\s*x\s*", incomplete)
-    typed = incomplete[count.end() :] if count else incomplete
-    names = [label(spec) for spec in RegistryCatalogue(registry).accelerators()]
-    return [(count[0] if count else "") + name for name in _beginning([*names, "none"], typed)]
-
-
-def complete_machine(incomplete: str, registry: str | None = None) -> list[str]:
-    """Machines' names, with their memory, for ``--machine``."""
-    from modelpick.hardware.machines import machine_names
-
-    return _beginning(machine_names(), incomplete)
-
-
-def _beginning(names: list[str] | tuple[str, ...], typed: str) -> list[str]:
-    """Names that begin so; else what follows in a name from the word that does (``RTX 4090 24GB``)."""
-    wanted = typed.casefold()
-    whole = [name for name in names if name.casefold().startswith(wanted)]
-    if whole:
-        return whole
-    found = []
-    for name in names:
-        at = name.casefold().find(f" {wanted}")
-        if at >= 0:
-            found.append(name[at + 1 :])
-    return found
 
 
 def _whole_names(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 
-from modelpick.hardware.nvidia import Card, Report
+from modelpick.hardware.nvidia_cards import Card, Report
 from modelpick.hardware.probe import Probe
 from modelpick.units import MIB
 

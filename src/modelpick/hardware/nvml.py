@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from modelpick.hardware.nvidia import Card, Instance, Report
+from modelpick.hardware.nvidia_cards import Card, Instance, Report
 from modelpick.hardware.probe import Probe
 from modelpick.units import MIB
 
