@@ -35,7 +35,7 @@ from modelpick.acquisition.store import (
     require_room,
     write_ref,
 )
-from modelpick.acquisition.transfer import Transfer
+from modelpick.acquisition.transfer import Lanes, Transfer
 from modelpick.errors import IntegrityError, RoomError
 from modelpick.units import format_bytes
 
@@ -92,6 +92,7 @@ class _Run:
     def __init__(self, plan: Plan, hub: HubSettings, meter: Meter, inspect: Inspect, patience: Patience) -> None:
         self.plan, self.hub, self.meter, self.inspect, self.patience = plan, hub, meter, inspect, patience
         self.headers = request_headers(hub)
+        self.lanes = Lanes(_AT_ONCE)
         self.stop = threading.Event()
 
     def one(self, file: RemoteFile) -> ArtifactFile:
@@ -171,7 +172,7 @@ class _Run:
         for last in (False, True):
             transfer = Transfer(
                 file, at(url, self.hub), self.plan.repo, where.partial, self.hub, self.headers, self.patience,
-                self.meter, self.stop,
+                self.meter, self.lanes, self.stop,
             )  # fmt: skip
             sums = transfer.run()
             if sums.matches(file):
