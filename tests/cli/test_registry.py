@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -135,6 +137,35 @@ def test_build_without_sources_says_what_is_missing(run: Runner, tmp_path: Path)
     answer = run("registry", "build", "--data", tmp_path, "--output", tmp_path / "r.sqlite")
     assert answer.code == 2 and "there are no models" in answer.err
     assert not (tmp_path / "r.sqlite").exists()
+
+
+def test_an_installed_package_answers_from_a_read_only_directory(own: Path, tmp_path: Path) -> None:
+    """The package laid out as pyproject.toml says the wheel is, every file and directory read-only."""
+    root = Path(__file__).resolve().parents[2]
+    wheel = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    site = tmp_path / "site"
+    shutil.copytree(root / "src", site, ignore=shutil.ignore_patterns("__pycache__"))
+    bundled = site / wheel["force-include"]["data/registry.sqlite"]
+    bundled.parent.mkdir()
+    shutil.copy(root / "data" / "registry.sqlite", bundled)
+    everything = [site, *site.rglob("*")]
+    for path in everything:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    try:
+        environment = {**os.environ, "PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
+        for arguments, said in (
+            (["registry", "path", "--bundled"], str(bundled)),
+            (["show", "gpt-j-6b", "--fields", "slug"], "gpt-j-6b"),
+            (["registry", "verify", str(bundled)], "integrity_check"),
+        ):
+            command = [sys.executable, "-m", "modelpick", *arguments]
+            ran = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=60)
+            assert ran.returncode == 0, ran.stderr
+            assert said in ran.stdout
+        assert [site, *site.rglob("*")] == everything
+    finally:
+        for path in everything:
+            path.chmod(0o755)
 
 
 LOADED = """
