@@ -49,4 +49,7 @@ def test_without_level_zero_the_size_is_the_published_one_and_said_to_be(tmp_pat
     hardware = detect(probe_of("arc-b580", tmp_path), catalogue=Table())
     assert (hardware.pool("intel0").total_bytes, hardware.pool("intel0").free_bytes) == (12 * GIB, None)
     assert any("12.0 GiB is the published one" in note.message for note in hardware.notes)
+    unknown = detect(probe_of("arc-b580", tmp_path / "2"))
+    assert unknown.pool("intel0").total_bytes is None
+    assert any("nothing tells how much memory it has" in note.message for note in unknown.notes)
     assert (hardware.devices[0].pcie_generation, hardware.devices[0].pcie_width) == (4, 8)

@@ -87,6 +87,7 @@ def _device(
     total, free = sizes or (spec.memory_bytes if spec else None, None)
     if not sizes:
         text = f"{name}: the size {format_bytes(total)} is the published one, and nothing tells how much is free"
+        text = text if total else f"{name}: nothing tells how much memory it has"
         around.probe.note("intel", f"{text}; Level Zero (libze1) would")
     kind = spec.memory_kind if spec else None
     return device, MemoryPool(device.pool, total, free, rate, "published" if rate else None, kind)
