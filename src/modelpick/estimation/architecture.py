@@ -43,6 +43,8 @@ _KINDS: dict[str, ModelKind] = {
     "speaker-diarization": "other",
     "text-to-audio": "other",
 }
+_LARGEST_SMALL_TOWER = 0.7e9
+"""Parameters of the towers that small models share with large ones; what goes beyond is not a tower."""
 _VISION_KEYS = ("vision_config", "vision_tower", "visual", "mm_vision_tower")
 
 
@@ -93,10 +95,11 @@ def _with_shape(
     vision = None
     counted = parameter_count(shape)
     sees = modality in {"vision-language", "any-to-any"} or any(fields.has(key) for key in _VISION_KEYS)
+    rest = total - counted if total else 0
+    tower = sees and 0 < rest < max(0.5 * counted, _LARGEST_SMALL_TOWER)
     if sees:
-        rest = total - counted if total else None
-        vision = Vision(rest if rest and 0 < rest < 0.5 * counted else None)
-    elif total and abs(total - counted) > 0.01 * total:
+        vision = Vision(rest if tower else None)
+    if total and not tower and abs(rest) > 0.01 * total:
         missing = (*missing, "params_total")
         notes = (
             *notes,

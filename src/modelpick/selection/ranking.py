@@ -219,7 +219,7 @@ def _clearly_slow(rejection: Rejection) -> bool:
 
 
 def _no_smaller(bound: Bound, other: Bound, option: Option, turned: Option) -> bool:
-    """What needs at least as much as a form of the same kind that did not fit, or was clearly too slow, is no better."""
+    """What needs at least as much as a form of its kind that did not fit, or was clearly too slow, is no better."""
     same = (option.format, option.runtime) == (turned.format, turned.runtime)
     return same and bound.least_bytes >= other.least_bytes
 
