@@ -1,8 +1,8 @@
 """Apple's chips: what the registry's table does not say of them, cores and memory sizes on sale.
 
 Apple publishes no FLOPS. A GPU core has 128 lanes with one fused multiply-add a clock, and half precision is no
-faster than single; the clocks are those measured by others (https://github.com/philipturner/metal-benchmarks).
-So the compute figures are estimates and are marked so.
+faster than single (https://github.com/philipturner/metal-benchmarks); the clocks are approximate. So the compute
+figures are estimates and are marked so.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from modelpick.units import format_bytes
 _NAMES = {
     "56a0": "Arc A770", "56a1": "Arc A750", "56a2": "Arc A580", "56a5": "Arc A380", "56a6": "Arc A310",
     "5690": "Arc A770M", "e20b": "Arc B580", "e20c": "Arc B570", "e211": "Arc Pro B60", "e212": "Arc Pro B50",
-    "56b2": "Arc Pro A60", "e223": "Arc Pro B70", "56c0": "Data Center GPU Flex 170",
+    "56b3": "Arc Pro A60", "e223": "Arc Pro B70", "56c0": "Data Center GPU Flex 170",
     "0bda": "Data Center GPU Max 1100", "0bd5": "Data Center GPU Max 1550",
 }  # fmt: skip
 _INTEGRATED = {
