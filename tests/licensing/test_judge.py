@@ -268,6 +268,10 @@ def test_eu_clause_of_llama_3_2_reaches_only_models_that_read_pictures() -> None
 
     assert "region-exclusion" not in kinds("meta-llama/Llama-3.2-3B-Instruct")
     assert "region-exclusion" in kinds("meta-llama/Llama-3.2-11B-Vision-Instruct")
+    speech = verdict("a/speech", "apache-2.0", ("meta-llama/Llama-3.2-3B",), multimodal=True)
+    assert "region-exclusion" not in {each.condition.kind for each in speech.obligations}
+    copied = verdict("a/copy-GGUF", None, ("meta-llama/Llama-3.2-90B-Vision-Instruct",), "quantized")
+    assert "region-exclusion" in {each.condition.kind for each in copied.obligations}
     llama4 = verdict("meta-llama/Llama-4-Scout-17B-16E", "llama4")
     assert "region-exclusion" in {each.condition.kind for each in llama4.obligations}
 

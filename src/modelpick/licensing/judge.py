@@ -185,7 +185,7 @@ def _verdict(
         status=status,
         declared_licenses=declared.keys or declared.raw,
         binding_licenses=outcome.binding,
-        obligations=_obligations(card, name, outcome, catalogue),
+        obligations=_obligations(card, name, chain, outcome, catalogue),
         chain=tuple(chain),
         confidence=_confidence(known, declared, links, use, outcome),
         reason=reason,
@@ -232,18 +232,31 @@ def _reason(
     return "R01", f"{under(name, outcome.binding)}."
 
 
-def _obligations(card: Card, name: str, outcome: Outcome, catalogue: Catalogue) -> tuple[Obligation, ...]:
+def _obligations(
+    card: Card, name: str, chain: list[Step], outcome: Outcome, catalogue: Catalogue
+) -> tuple[Obligation, ...]:
     if len(outcome.binding) == 1 and not outcome.notices and outcome.binding[0] not in catalogue.scoped:
         return catalogue.obligations(outcome.binding[0])
-    multimodal = card.multimodal if card.multimodal is not None else bool(_MULTIMODAL.search(f"-{name}-"))
     owed: list[Obligation] = []
     for key in outcome.binding:
         for obligation in catalogue.obligations(key):
-            if obligation.condition.scope != "multimodal" or multimodal or key in catalogue.rules.multimodal:
+            if obligation.condition.scope != "multimodal" or _reads_pictures(key, card, name, chain, catalogue):
                 owed.append(obligation)
     for key in outcome.notices:
         owed += [each for each in catalogue.obligations(key) if each.condition.kind == "attribution"]
     return tuple(owed)
+
+
+def _reads_pictures(key: str, card: Card, name: str, chain: list[Step], catalogue: Catalogue) -> bool:
+    """Whether the model that the licence comes from reads pictures: a text model's speech or vision child does not
+    make it one."""
+    if key in catalogue.rules.multimodal:
+        return True
+    carriers = [step for step in chain if step.depth and key in step.binding]
+    if not carriers:
+        return bool(card.multimodal) or _MULTIMODAL.search(f"-{name}-") is not None
+    deepest = max(step.depth for step in carriers)
+    return any(_MULTIMODAL.search(f"-{step.model}-") for step in carriers if step.depth == deepest)
 
 
 def _confidence(
