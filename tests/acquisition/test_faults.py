@@ -322,10 +322,10 @@ def test_a_damaged_file_in_the_cache_is_fetched_again(hub: Hub, repo: Repo, plan
 def test_one_failing_file_ends_the_others(hub: Hub, plan: Planner, download: Download) -> None:
     files: dict[str, Any] = {f"m-Q4_K_M-{n:05}-of-00004.gguf": gguf(2 * MIB, seed=n) for n in (1, 2, 3, 4)}
     hub.add(Repo("org/model-GGUF", files))
-    hub.fault("resolve", path="00002-of", status=403, headers={"X-Error-Code": "GatedRepo"}, times=100)
+    hub.fault("resolve", status=403, headers={"X-Error-Code": "GatedRepo"})
     with pytest.raises(AccessError):
         download(plan())
-    assert len(hub.requests("/cdn/")) <= 1, "no other file was begun"
+    assert not hub.requests("/cdn/"), "no other file was begun"
 
 
 def test_files_come_at_once_over_a_distance_and_stop_together(
@@ -334,7 +334,7 @@ def test_files_come_at_once_over_a_distance_and_stop_together(
     monkeypatch.setattr("modelpick.acquisition.transfer._NEAR_MICROSECONDS", 0)  # The loopback counts as far.
     files: dict[str, Any] = {f"m-Q4_K_M-{n:05}-of-00004.gguf": gguf(2 * MIB, seed=n) for n in (1, 2, 3, 4)}
     hub.add(Repo("org/model-GGUF", files))
-    hub.rate = MIB
+    hub.rate = 4 * MIB
     hub.fault("cdn", path="00001-of", after=MIB, truncate=True)
     hub.fault("cdn", path="00001-of", status=404, times=100)
     with pytest.raises(NotFoundError):

@@ -68,6 +68,8 @@ class Lanes:
             if stop.is_set():
                 raise Stopped
         try:
+            if stop.is_set():
+                raise Stopped
             yield
         finally:
             self._turns.release()
@@ -110,17 +112,18 @@ class Transfer:
             sink.truncate(self._position)
             self.meter.here(self._position)
             for _ in range(self.patience.attempts):
-                follower = Follower(self.partial, self.file)
-                follower.written(self._position)
-                try:
-                    with self.lanes.turn(self.stop):
+                with self.lanes.turn(self.stop):
+                    follower = Follower(self.partial, self.file)
+                    follower.written(self._position)
+                    try:
                         self._fill(sink, follower)
-                except _FromZero:
-                    follower.abandon()
-                    continue
-                except BaseException:
-                    follower.abandon()
-                    raise
+                    except _FromZero:
+                        follower.abandon()
+                        continue
+                    except BaseException:
+                        self.stop.set()  # Before the lane is free: nobody begins after a failure.
+                        follower.abandon()
+                        raise
                 return follower.finish()
         raise self._given_up(_Again("the server sends no ranges and does not get to the end"))
 
