@@ -11,7 +11,7 @@ from modelpick.estimation.architecture import from_config
 from modelpick.estimation.context import max_context
 from modelpick.estimation.interface import Architecture, Fit, Misfit, Settings, VariantSpec
 from modelpick.estimation.placement import place
-from modelpick.estimation.speed import estimate_speed
+from modelpick.estimation.speed import context_of_each, estimate_speed, for_all_users
 from modelpick.estimation.speed_bound import most_tokens_per_second
 from modelpick.estimation.speed_machine import machine_of
 from modelpick.hardware.interface import Hardware
@@ -54,20 +54,24 @@ class Machine:
     def assess(self, candidate: Candidate) -> Fit | Misfit:
         """Where a candidate goes and how fast it runs there, or what it lacks."""
         architecture, variant, settings = self.question(candidate)
-        fit = place(architecture, variant, settings, self.hardware)
+        together = for_all_users(settings)
+        fit = place(architecture, variant, together, self.hardware)
         if isinstance(fit, Misfit):
             return fit
         weights = fit.footprint.weights
-        speed = estimate_speed(architecture, variant, fit.settings, weights, fit.placement, self.hardware)
-        return replace(fit, speed=speed)
+        speed = estimate_speed(architecture, variant, together, weights, fit.placement, self.hardware)
+        return replace(fit, speed=speed, settings=settings)
 
     def fastest(self, params: float, weight_bytes: float) -> float:
         """The most tokens per second here of a model that reads so much for each token."""
         return most_tokens_per_second(self._machine, params, weight_bytes)
 
     def longest_context(self, candidate: Candidate) -> int | None:
-        """The most context that fits with the same kind of placement, tokens."""
-        return max_context(*self.question(candidate), self.hardware)
+        """The most context of each user that fits with the same kind of placement, tokens."""
+        architecture, variant, settings = self.question(candidate)
+        together = for_all_users(settings)
+        most = max_context(architecture, variant, together, self.hardware)
+        return None if most is None else round(context_of_each(replace(together, context=most)))
 
     def question(self, candidate: Candidate) -> tuple[Architecture, VariantSpec, Settings]:
         """A candidate in the terms of estimation."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from modelpick.estimation.interface import Architecture, Fit, Misfit, PlacementKind, Settings, VariantSpec
+from modelpick.estimation.interface import Architecture, Fit, Misfit, PlacementKind, Runtime, Settings, VariantSpec
 from modelpick.estimation.placement import place
-from modelpick.estimation.speed import estimate_speed
+from modelpick.estimation.speed import estimate_speed, for_all_users
 from modelpick.hardware.interface import Hardware
 
 ON_GPUS: frozenset[PlacementKind] = frozenset({"gpu", "multi-gpu", "unified"})
@@ -64,10 +64,9 @@ def plan_grid(
 
 
 def settings_for(variant: VariantSpec, context: int, settings: Settings) -> Settings:
-    """The runtime that reads the variant, and the context of all users: llama.cpp's slots share one, others do not."""
-    if variant.format == "gguf":
-        return replace(settings, runtime="llama.cpp", context=context * settings.users, slots=settings.users)
-    return replace(settings, runtime="transformers", context=context)
+    """The runtime that reads the variant, and the context of all users."""
+    runtime: Runtime = "llama.cpp" if variant.format == "gguf" else "transformers"
+    return for_all_users(replace(settings, runtime=runtime, context=context))
 
 
 def fit_with_speed(

@@ -7,7 +7,7 @@ their constants with their error in ``speed_constants``. Source: fitted on publi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelpick.estimation.interface import (
     Architecture,
@@ -28,6 +28,8 @@ PROMPT_TOKENS = 1024
 _START_SECONDS = 0.01
 """From request to the first kernel: tokenising and scheduling (assumed)."""
 _PIPELINE = 0.65
+_OWN_CONTEXTS = frozenset({"vllm", "transformers"})
+"""Runtimes that count the context of each user by themselves."""
 _WIDER = 2.0
 """Exponent on a range whose inputs are not all known."""
 
@@ -101,8 +103,15 @@ def speed_of(
 
 def context_of_each(settings: Settings) -> float:
     """Tokens of context that one user has: llama.cpp shares ``settings.context`` among its slots, others do not."""
-    shared = settings.runtime not in {"vllm", "transformers"}
+    shared = settings.runtime not in _OWN_CONTEXTS
     return settings.context / max(settings.users, 1) if shared else float(settings.context)
+
+
+def for_all_users(settings: Settings) -> Settings:
+    """Settings whose context is each user's, as the runtime wants them: with one slot a user in one shared cache."""
+    if settings.users == 1 or settings.runtime in _OWN_CONTEXTS:
+        return settings
+    return replace(settings, context=settings.context * settings.users, slots=settings.users)
 
 
 def time_parts(
