@@ -97,6 +97,25 @@ def test_a_copy_of_who_knows_what_is_not_free_by_its_tag() -> None:
     assert verdict("stranger/thing-GGUF", "apache-2.0").commercial_use == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("mirror", "binding", "use"),
+    [
+        ("unsloth/Qwen2.5-7B-Instruct-bnb-4bit", "apache-2.0", "yes"),
+        ("mlx-community/Qwen2.5-3B-Instruct-4bit", "qwen-research", "no"),
+        ("unsloth/Meta-Llama-3.1-8B-bnb-4bit", "llama3.1", "conditional"),
+        ("bartowski/google_gemma-3-4b-it-GGUF", "gemma", "conditional"),
+    ],
+)
+def test_a_re_packager_keeps_the_name_of_what_it_copies(mirror: str, binding: str, use: str) -> None:
+    found = verdict("a/b", "apache-2.0", (mirror,), "finetune")
+    assert (found.binding_licenses, found.commercial_use, found.confidence) == ((binding,), use, "medium")
+
+
+def test_a_re_packagers_own_mixture_is_not_the_model_it_is_named_after() -> None:
+    assert verdict("a/b", "apache-2.0", ("unsloth/Qwen2.5-7B-cat-merge",), "finetune").commercial_use == "unknown"
+    assert verdict("a/b", "apache-2.0", ("stranger/Qwen2.5-7B-Instruct",), "finetune").commercial_use == "unknown"
+
+
 def test_a_copy_is_traced_by_its_name_where_no_parent_is_named() -> None:
     found = verdict("bartowski/meta-llama_Llama-3.1-8B-Instruct-GGUF", None)
     assert (found.binding_licenses, found.confidence) == (("llama3.1",), "low")

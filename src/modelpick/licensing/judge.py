@@ -20,7 +20,7 @@ from modelpick.licensing.interface import (
 )
 from modelpick.licensing.lineage import Link, Resolve, named_parents, outside, unnamed_parent
 from modelpick.licensing.links import canonical_link, cycle_link, link_of, under
-from modelpick.licensing.names import plain_name
+from modelpick.licensing.names import owner_of, plain_name, unpacked
 from modelpick.licensing.rules import Checkpoint
 
 MAX_DEPTH = 32
@@ -119,17 +119,30 @@ def _link(parent: str, relation: str, resolve: Resolve, catalogue: Catalogue, pa
         return cycle_link(info.name, relation, path)
     if info is not None and info.verdict is not None:
         return link_of(info.verdict, name, relation, catalogue)
-    card = info.card if info is not None else None
-    if card is None:
-        known = catalogue.checkpoint(name)
-        if known is None and "/" not in name:
-            known = catalogue.rules.canonical(name)
-            if known is not None and known.licenses:
-                return canonical_link(name, relation, known, catalogue)
-        if known is None or not (known.licenses or known.parents):
-            return outside(parent, relation, catalogue)
-        card = Card(name, None)
-    return link_of(_judge(card, resolve, catalogue, path), name, relation, catalogue)
+    if info is not None and info.card is not None:
+        return link_of(_judge(info.card, resolve, catalogue, path), name, relation, catalogue)
+    known = catalogue.checkpoint(name)
+    if known is not None and (known.licenses or known.parents):
+        return link_of(_judge(Card(name, None), resolve, catalogue, path), name, relation, catalogue)
+    if "/" not in name:
+        known = catalogue.rules.canonical(name)
+        return canonical_link(name, relation, known, catalogue) if known else outside(parent, relation, catalogue)
+    return _mirrored(name, relation, resolve, catalogue, path) or outside(parent, relation, catalogue)
+
+
+def _mirrored(name: str, relation: str, resolve: Resolve, catalogue: Catalogue, path: tuple[str, ...]) -> Link | None:
+    """A re-packager's copy of a model that the registry or the rules know, by the name that it keeps."""
+    if owner_of(name) not in catalogue.rules.mirrors:
+        return None
+    for guess in unpacked(name):
+        if owner_of(guess) == owner_of(name) or guess.lower() in path:
+            continue
+        known = catalogue.checkpoint(guess) if "/" in guess else catalogue.rules.canonical(guess)
+        if resolve(guess) is not None or (known is not None and known.licenses):
+            link = _link(guess, relation, resolve, catalogue, path)
+            confidence = min(link.confidence, "medium", key=_SURENESS.index)
+            return replace(link, confidence=confidence, name=name)
+    return None
 
 
 def _confirm(guess: Link, resolve: Resolve, catalogue: Catalogue, path: tuple[str, ...]) -> Link:

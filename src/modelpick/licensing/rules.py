@@ -12,6 +12,7 @@ from modelpick.licensing.names import base_of, hint_form, is_plain_tail, is_text
 
 SECTIONS = (
     "checkpoint",
+    "mirror",
     "superseded",
     "publisher",
     "series",
@@ -106,6 +107,7 @@ class Rules:
             owner: place for place, row in enumerate(sections.get("publisher", ())) for owner in row["owners"]
         }
         self.series = {key: row["name"] for row in sections.get("series", ()) for key in row["licenses"]}
+        self.mirrors = frozenset(owner for row in sections.get("mirror", ()) for owner in row["owners"])
         self.multimodal = frozenset(row["license"] for row in sections.get("multimodal", ()))
         self.texts = tuple(_text(row) for row in sections.get("text", ()))
         self._names = tuple(map(_named, sections.get("license_name", ())))
@@ -159,7 +161,7 @@ class Rules:
         """What is known of a name without its owner, where all of it is the model's own name, size and version."""
         text = bare.lower()
         for pattern, checkpoint in self._bare:
-            match = pattern.fullmatch(text)
+            match = pattern.fullmatch(text) if checkpoint.licenses else None
             if match and all(is_plain_tail(tail or "") for tail in match.groups()):
                 return checkpoint
         return None
