@@ -9,7 +9,7 @@ from typing import Any
 from sqlmodel import Session, SQLModel
 
 from modelpick.errors import UsageError
-from modelpick.registry import schema
+from modelpick.registry import schema, schema_catalogue
 from modelpick.registry.draft import Draft, TextCatalogue, check_licenses, no_fit, no_judge
 from modelpick.registry.interface import AbilityFit, Judge
 from modelpick.registry.rows import ModelRows, Row, row_of_accelerator, rows_of_collection
@@ -43,14 +43,14 @@ def rows_of_tables(sources: Sources, *, judge: Judge, fit: AbilityFit) -> dict[t
     abilities = draft.fit(fit)
     collections = [rows_of_collection(text) for text in sources.collections]
     return model_tables(draft.rows.values()) | {
-        schema.LicenseTable: catalogue.license_rows,
-        schema.LicenseConditionTable: catalogue.condition_rows,
+        schema_catalogue.LicenseTable: catalogue.license_rows,
+        schema_catalogue.LicenseConditionTable: catalogue.condition_rows,
         schema.AbilityTable: [_fields(ability) for ability in abilities],
-        schema.AcceleratorTable: [row_of_accelerator(text) for text in sources.accelerators],
-        schema.CollectionTable: [collection for collection, _ in collections],
-        schema.CollectionMemberTable: [row for _, members in collections for row in members],
-        schema.RuleTable: catalogue.rule_rows,
-        schema.MetaTable: _meta(sources),
+        schema_catalogue.AcceleratorTable: [row_of_accelerator(text) for text in sources.accelerators],
+        schema_catalogue.CollectionTable: [collection for collection, _ in collections],
+        schema_catalogue.CollectionMemberTable: [row for _, members in collections for row in members],
+        schema_catalogue.RuleTable: catalogue.rule_rows,
+        schema_catalogue.MetaTable: _meta(sources),
     }
 
 
