@@ -24,6 +24,24 @@ class Stub:
 
 COMMANDS: tuple[Stub, ...] = (
     Stub("recommend", "modelpick.cli.recommend", "Recommend the best models that fit this machine and may be used."),
+    Stub(
+        "explain",
+        "modelpick.cli.explain",
+        "Explain why a model is ranked where it is on this machine, or why it was turned down.",
+        completes="model",
+    ),
+    Stub(
+        "compare",
+        "modelpick.cli.compare",
+        "Compare 2 to 12 models: size, training, licence, quality, and memory and speed on this machine.",
+        completes="model",
+    ),
+    Stub(
+        "run-command",
+        "modelpick.cli.run_command",
+        "Print the command that runs a model as it is best placed on this machine.",
+        completes="model",
+    ),
     Stub("list", "modelpick.cli.list_cmd", "List the models of the registry, filtered and sorted."),
     Stub("show", "modelpick.cli.show", "Show everything known about a model, and who says so.", completes="model"),
     Stub(

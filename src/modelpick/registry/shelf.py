@@ -80,15 +80,26 @@ class RegistryShelf:
             page += 1
 
 
-def entry_of(registry: Layers, slug: str, task: str) -> Entry | None:
-    """The entry of one model for a task, wherever it stands; None when it does not serve that task."""
+def entry_of(registry: Layers, slug: str, ability: str) -> Entry:
+    """The entry of one model, whatever it is for; ``ability`` is the family whose index it gets.
+
+    :raises KeyError: when there is no model of exactly that slug.
+    """
+    columns = _COLUMNS.replace("s.descent, s.model, s.low, s.likely", "0, m.slug, s.low, s.value")
     sql = (
-        f"SELECT {_COLUMNS} FROM model m LEFT JOIN architecture a ON a.model = m.slug"
-        " JOIN shelf s ON s.model = m.slug AND s.task = ? WHERE m.slug = ?"
+        f"SELECT {columns} FROM model m LEFT JOIN architecture a ON a.model = m.slug"
+        " LEFT JOIN ability s ON s.model = m.slug AND s.task = ? WHERE m.slug = ?"
     )
     layer = registry.layer_of(slug)
-    rows = layer.execute(sql, (task, slug)) if layer else []
-    return _entry(rows[0], _sources(layer, [slug]).get(slug, ())) if layer and rows else None
+    if layer is None:
+        raise KeyError(slug)
+    return _entry(layer.execute(sql, (ability, slug))[0], _sources(layer, [slug]).get(slug, ()))
+
+
+def serves(registry: Layers, slug: str, task: str) -> bool:
+    """Whether a model stands on the shelf of a task."""
+    layer = registry.layer_of(slug)
+    return bool(layer and layer.execute("SELECT 1 FROM shelf WHERE model = ? AND task = ?", (slug, task)))
 
 
 def _tiers(policy: str) -> tuple[Tier, ...]:

@@ -36,6 +36,11 @@ _TASKS: Mapping[str, tuple[str, Callable[[Row, set[str]], bool]]] = {
 }
 
 
+def ability_of(task: str) -> str:
+    """The family of abilities that a task is ranked by."""
+    return _TASKS[task][0]
+
+
 def _answers(model: Row, tasks: set[str]) -> bool:
     """A model that was taught to answer, not one that only continues text."""
     return model["modality"] in _TEXT and model["relation"] != "base" and "completion" not in tasks

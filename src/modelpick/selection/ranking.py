@@ -188,6 +188,23 @@ def rank(
     )
 
 
+def every_option(
+    entry: Entry,
+    needs: Needs,
+    hardware: Hardware,
+    decision: Decision,
+    *,
+    assess: Assess,
+    loss: Loss,
+    gguf_types: frozenset[str] = frozenset(),
+) -> list[Recommendation | Rejection]:
+    """What becomes of each form of one model, best score first, then what was turned down."""
+    search = _Search(needs, hardware, lambda _: decision, assess, loss, gguf_types)
+    found = [search._option(entry, option, decision) for option in options_for(entry, hardware, needs, gguf_types)]
+    picks = sorted((pick for pick in found if isinstance(pick, Recommendation)), key=_order)
+    return [*picks, *(turned for turned in found if isinstance(turned, Rejection))]
+
+
 class _Lane:
     """One size class of the shelf, read from its best model down. ``ceiling`` bounds all that is still unread."""
 
