@@ -12,7 +12,7 @@ from modelpick.acquisition.interface import HubSettings, Listing, Patience, Plan
 from modelpick.acquisition.names import normal_quantisation
 from modelpick.acquisition.reuse import elsewhere
 from modelpick.acquisition.store import free_bytes, has_size, place, resumable
-from modelpick.errors import AccessError, ModelpickError, NotFoundError
+from modelpick.errors import AccessError, IntegrityError, ModelpickError, NotFoundError
 
 REPACKAGERS = ("ggml-org", "bartowski", "unsloth", "lmstudio-community", "mradermacher", "TheBloke")
 """Community publishers of GGUF files, most careful first; anyone else comes after them."""
@@ -50,13 +50,24 @@ def make_plan(
                 listings[source.repo] = describe(source.repo, wish.revision, hub, patience)
             selection = _select(wish, source, listings[source.repo])
         except (NotFoundError, AccessError) as error:
-            missed[source.repo] = error
+            missed[source.repo] = _unsafe(listings.get(source.repo), error)
             continue
         reasons = [error.message for repo, error in missed.items() if repo != source.repo]
         return _plan(wish, listings[source.repo], selection, hub, environment, reasons)
     if len(missed) == 1 and wish.quantisation is None:
         raise next(iter(missed.values()))
     raise _nothing(wish, list(missed.values()))
+
+
+def _unsafe(listing: Listing | None, error: ModelpickError) -> ModelpickError:
+    """The reason that counts where files were left out for their names."""
+    if listing is None or not listing.unsafe:
+        return error
+    return IntegrityError(
+        f"{listing.repo}: {len(listing.unsafe):,} files were refused for their unsafe names, such as "
+        f"{listing.unsafe[0]}; of the rest: {error.message}",
+        hint="such names are made to write outside their folder: take the model from another repository",
+    )
 
 
 def _suitable(wish: Wish) -> list[Source]:

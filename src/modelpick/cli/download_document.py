@@ -52,7 +52,10 @@ def offline_document(
     artifact: Artifact, licensed: Licensed | None, edition: dict[str, Any], handover: Handover | None
 ) -> Document:
     """The answer of offline mode: what was fetched before, checked again."""
-    files = [{**asdict(file), "status": "verified", "source": "present"} for file in artifact.files]
+    files = [
+        {**asdict(file), "status": "verified", "source": "present", "reuse_from": None, "partial_bytes": 0}
+        for file in artifact.files
+    ]
     body = {
         "registry": edition,
         "model": artifact.model,
