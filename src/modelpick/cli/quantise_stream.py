@@ -7,6 +7,7 @@ import io
 import shutil
 import tempfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -90,7 +91,9 @@ class _Passing(Transfer):
 
         :raises NetworkError: when nothing more comes, or the server does not do ranges.
         """
-        self._position = start
+        self._position, self._whole = start, self.file.bytes
+        self.file = replace(self.file, bytes=stop)
+        self.headers["Range"] = f"bytes={start}-{stop - 1}"
         sink = _Sink(stop - start, write)
         try:
             self._fill(cast(Any, sink), cast(Follower, _Unfollowed()))
@@ -98,6 +101,14 @@ class _Passing(Transfer):
             return
         if sink.left:
             raise NetworkError(f"{self.file.path} ended {sink.left:,} bytes early")
+
+    def _check_range(self, text: str) -> None:
+        """As a download does, with the size of the whole file and not of the part that is wanted."""
+        part, self.file = self.file, replace(self.file, bytes=self._whole)
+        try:
+            super()._check_range(text)
+        finally:
+            self.file = part
 
 
 class _Sink(io.RawIOBase):
