@@ -248,6 +248,24 @@ def line(title: str, estimated: Array, measured: Array) -> str:
     return f"{title:34} n={len(error):4d}  {figures}"
 
 
+BARS = {"GPU decode": (0.20, 0.50), "CPU decode": (0.30, None), "GPU prompt": (0.35, None)}
+"""What is asked of the median and the 90th percentile."""
+
+
+def bar(title: str, estimated: Array, measured: Array) -> str | None:
+    """Whether the errors are within what is asked; None where nothing is."""
+    if title not in BARS:
+        return None
+    error = np.abs(estimated / measured - 1)
+    said = []
+    for name, asked, found in zip(
+        ("median", "p90"), BARS[title], (np.median(error), np.percentile(error, 90)), strict=True
+    ):
+        if asked is not None:
+            said.append(f"{name} {found:.1%} of {asked:.0%} allowed: {'met' if found <= asked else 'MISSED'}")
+    return "  " + "; ".join(said)
+
+
 def report(title: str, problem: Problem, columns: dict[str, Array], groups: Sequence[str]) -> dict[str, float]:
     """Fit, leave each accelerator out in turn, and print; gives back the constants of all runs."""
     full = problem.fit(columns)
@@ -255,6 +273,8 @@ def report(title: str, problem: Problem, columns: dict[str, Array], groups: Sequ
     measured = columns["measured"]
     print(f"\n{title}, each of {len(set(columns['accelerator']))} accelerators left out in turn")
     print(line("all", estimated, measured))
+    if asked := bar(title, estimated, measured):
+        print(asked)
     sizes = (("< 2B", 0, 2e9), ("2B to 6B", 2e9, 6e9), ("6B to 10B", 6e9, 1e10), ("> 10B", 1e10, 1e15))
     for name, least, most in sizes:
         chosen = (columns["total"] >= least) & (columns["total"] < most)
