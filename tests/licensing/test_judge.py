@@ -262,6 +262,19 @@ def test_a_lineage_without_end_is_not_followed_for_ever() -> None:
     assert judge(resolve("x/m-0").card, resolve, catalogue()).commercial_use == "unknown"  # type: ignore[arg-type]
 
 
+def test_a_parent_may_be_an_address() -> None:
+    for name in ("https://huggingface.co/Qwen/Qwen2.5-7B", "hf.co/Qwen/Qwen2.5-7B/tree/main", "Qwen/Qwen2.5-7B@main"):
+        assert verdict("a/b", "apache-2.0", (name,), "finetune").commercial_use == "yes"
+
+
+def test_a_card_that_points_elsewhere_is_not_freed_by_a_pattern_of_names() -> None:
+    new = verdict("Qwen/Qwen3-Grand", "other", license_name="our-newest-terms")
+    assert (new.binding_licenses, new.commercial_use) == (("unknown",), "unknown")
+    assert verdict("Qwen/Qwen3-Grand", "other").commercial_use == "unknown"
+    assert verdict("Qwen/Qwen3-8B", None).commercial_use == "yes"
+    assert verdict("moonshotai/Kimi-K2-Instruct", "other").binding_licenses == ("modified-mit-kimi",)
+
+
 def test_a_missing_parent_is_named() -> None:
     found = verdict("a/b", "apache-2.0", ("stranger/nothing",), "finetune")
     assert found.commercial_use == "unknown"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from modelpick.licensing.catalogue import COMMERCIAL_ORDER, Catalogue, strictest_use
+from modelpick.licensing.catalogue import COMMERCIAL_ORDER, Catalogue, spelling, strictest_use
 from modelpick.licensing.combine import Outcome, combine
 from modelpick.licensing.declared import UNKNOWN, Declared, declare
 from modelpick.licensing.interface import (
@@ -30,6 +30,7 @@ _SURENESS: tuple[Confidence, ...] = ("low", "medium", "high")
 _MULTIMODAL = re.compile(
     r"vision|multimodal|omni|llava|ultravox|[-_]vl?m?[-_]|[-_](?:11|90)b(?![a-z0-9])", re.IGNORECASE
 )
+_SAYS_NOTHING = frozenset({"unknown", "none", "null", ""})
 _WITHOUT_WEIGHTS = frozenset({"service", "api", "closed"})
 
 
@@ -91,6 +92,12 @@ def _own(
     if not known.licenses:
         return keys, frozenset(), notes, False
     fixed = frozenset(known.licenses)
+    free = all(catalogue.rank(key) == 0 for key in fixed)
+    if free and not declared.keys and any(spelling(text) not in _SAYS_NOTHING for text in declared.raw):
+        # A pattern of names is no grant where the card itself points to some other licence.
+        said = " and ".join(declared.raw)
+        notes.append(("R05", f"its card points to {said}, which is not {' or '.join(known.licenses)}"))
+        return (UNKNOWN,), fixed, notes, True
     if not keys or set(keys) <= fixed:
         return known.licenses, fixed, notes, bool(stale)
     top = max(map(catalogue.rank, known.licenses))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_REVISION = re.compile(r"@.*$")
+_ADDRESS = re.compile(r"(?i)^(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?!spaces/|datasets/)")
+_REVISION = re.compile(r"@.*$|/(?:tree|blob|resolve)/.*$")
 _PACKING = re.compile(
     r"(?i)[-_.](?:i1-)?(?:gguf|ggml|gptq|awq|exl2|exl3|onnx|mlx|openvino|ov|fp8|fp16|bf16|nf4|nvfp4|mxfp4|int4|int8|w4a16|"
     r"w8a8|w8a16|bnb(?:-[48]bit)?|[2348]-?bit|[2-8](?:\.\d+)?bpw|q[2-8](?:_[k01](?:_[sml])?)?|iq[1-4]\w*|imatrix|"
@@ -22,8 +23,8 @@ _TAIL = re.compile(
 
 
 def plain_name(name: str) -> str:
-    """``name`` without a revision (``@refs/pr/19``) and blanks at its ends."""
-    return _REVISION.sub("", name).strip()
+    """``name`` without the Hub's address, a revision (``@refs/pr/19``) and blanks at its ends."""
+    return _REVISION.sub("", _ADDRESS.sub("", name.strip())).strip()
 
 
 def is_pull_request(name: str) -> bool:
