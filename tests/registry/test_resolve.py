@@ -149,6 +149,15 @@ def test_show_reads_no_table_from_end_to_end(name: str) -> None:
     assert found and not [step for step in found if step.startswith("SCAN") and "meta" not in step]
 
 
+def test_the_closest_names_are_sought_in_a_bounded_part() -> None:
+    """However many models there are: a fixed number of look-ups, each of a limited number of index entries."""
+    with Layers.open() as registry:
+        recorder = Recorder(registry.layers[0])
+        resolve.closest(registry, "-".join(["quite", "long", "and", "unknown"] * 20))
+    assert 0 < len(recorder.asked) <= 30
+    assert all(sql.endswith("LIMIT ?") and values[-1] <= 200 for sql, values in recorder.asked)
+
+
 def test_tab_reads_no_table_from_end_to_end() -> None:
     bundled = Path(locations.bundled_path())
     sql = names._PREFIX

@@ -138,6 +138,32 @@ def test_all_or_nothing(own: Path, tmp_path: Path, mine: Path) -> None:
     assert own.read_bytes() == before
 
 
+def test_what_is_refused_leaves_nothing_behind(own: Path, tmp_path: Path) -> None:
+    for block in (BLOCK | {"license_key": "no-such-licence"}, BLOCK | {"slug": "gpt-4"}, BLOCK | {"tasks": ["x"]}):
+        with pytest.raises(UsageError):
+            add(own, write(tmp_path / "wrong.toml", block))
+    assert not own.parent.exists()
+
+
+def test_a_newer_bundled_registry_refreshes_its_rows_and_leaves_the_users(
+    own: Path, small: Path, mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from modelpick.registry import layers
+
+    add(own, mine)
+    add(own, write(tmp_path / "over.toml", BLOCK | {"slug": "small-1b", "name": "My small one"}))
+    before = own.read_bytes()
+    monkeypatch.setattr(layers, "bundled_path", lambda: str(small))  # another edition: other rows, other date
+    with open_registries() as registry:
+        names = {row["slug"]: (row["name"], row["origin"]) for row in list_models(registry)}
+    assert names == {
+        "mine": ("Mine", "user"),
+        "small-1b": ("My small one", "user"),
+        "small-1b-instruct": ("Small 1B Instruct", "bundled"),
+    }
+    assert own.read_bytes() == before
+
+
 def test_a_slug_that_is_taken_is_told_and_can_be_replaced(own: Path, tmp_path: Path, mine: Path) -> None:
     add(own, mine)
     with pytest.raises(UsageError, match="is taken by a model of the user registry"):
@@ -260,6 +286,8 @@ def test_a_read_only_home_is_told_and_left_alone() -> None:
     home = public / "readonly"
     home.mkdir()
     home.chmod(0o555)
+    closed = public / "closed"
+    closed.mkdir(mode=0)
     public.chmod(0o755)
     root = os.geteuid() == 0
     if root:
@@ -267,11 +295,14 @@ def test_a_read_only_home_is_told_and_left_alone() -> None:
     try:
         with pytest.raises(AccessError, match="cannot write the registry"):
             add(home / "registry.sqlite", mine)
+        with pytest.raises(AccessError, match="cannot write the registry"):
+            add(closed / "registry.sqlite", mine)
     finally:
         if root:
             os.seteuid(0)
         home.chmod(0o755)
-    assert list(home.iterdir()) == []
+        closed.chmod(0o755)
+    assert [*home.iterdir(), *closed.iterdir()] == []
     shutil.rmtree(public)
 
 

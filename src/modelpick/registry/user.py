@@ -36,20 +36,12 @@ def add(path: Path, file: Path, *, replace: bool = False, judge: Judge = no_judg
     :raises AccessError: when it cannot be written.
     """
     entries = read_models(file)
-    if path.is_dir():
-        raise UsageError(f"{path} is a directory, not a registry", hint="name a file with --registry PATH")
-    if path.exists():
+    if _is_there(path):
         check_file(str(path), "user")
+    with _laid_over(path) as registry:
+        _checked(entries, registry, replace)  # before there is a lock: what is wrong leaves nothing behind
     with _locked(path), _laid_over(path) as registry:
-        draft = Draft(entries, registry)
-        check_licenses(entries, registry.licenses())
-        taken = _taken(entries, registry)
-        if taken and not replace:
-            entry, origin = taken[0]
-            raise UsageError(
-                f"{entry.place}: slug {entry.text.slug!r} is taken by a model of the {origin} registry",
-                hint="give it another slug, or put yours in its place: --replace",
-            )
+        draft, taken = _checked(entries, registry, replace)
         draft.decide(judge)
         draft.fit(no_fit)  # a few models make no scale of their own
         with _changed(path) as session:
@@ -74,6 +66,13 @@ def remove(path: Path, slugs: Sequence[str]) -> None:
             )
         with _changed(path) as session:
             _delete(session, slugs)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:  # a directory that may not be entered
+        raise not_writable(path, error) from error
 
 
 @contextmanager
@@ -129,6 +128,20 @@ def _make_ready(part: Path, path: Path) -> None:
         raise damaged(str(path), str(error), "user") from error
     if said != "ok":
         raise damaged(str(path), said, "user")
+
+
+def _checked(entries: Sequence[Entry], registry: Registry, replace: bool) -> tuple[Draft, list[tuple[Entry, str]]]:
+    """The entries as rows, and which of their slugs are taken, if that may be."""
+    draft = Draft(entries, registry)
+    check_licenses(entries, registry.licenses())
+    taken = _taken(entries, registry)
+    if taken and not replace:
+        entry, origin = taken[0]
+        raise UsageError(
+            f"{entry.place}: slug {entry.text.slug!r} is taken by a model of the {origin} registry",
+            hint="give it another slug, or put yours in its place: --replace",
+        )
+    return draft, taken
 
 
 def _taken(entries: Sequence[Entry], registry: Registry) -> list[tuple[Entry, str]]:
