@@ -81,7 +81,9 @@ def _directory(path: Path) -> Inspected:
         return _safetensors(path, tuple(stored), config)
     ggufs = [file for file in sorted(path.glob("*.gguf")) if "mmproj" not in file.name.lower()]
     if len(ggufs) == 1:
-        return _gguf(ggufs[0])
+        projector = sum(file.stat().st_size for file in path.glob("*mmproj*.gguf")) or None
+        found = _gguf(ggufs[0])
+        return replace(found, variant=replace(found.variant, projector_bytes=projector))
     if ggufs:
         names = ", ".join(file.name for file in ggufs[:4])
         raise UsageError(f"{path}: several GGUF files: {names}", hint=f"name one: modelpick inspect {ggufs[0]}")

@@ -26,6 +26,9 @@ from modelpick.estimation.tensors import parameter_count
 MOST_LAYERS = 4096
 """More than any model has; a file that claims more is not believed."""
 
+MOST_TOWER = 10_000_000_000
+"""Parameters beyond what any image tower has."""
+
 _INNER = ("text_config", "llm_config", "language_config", "text_model", "decoder")
 _KINDS: dict[str, ModelKind] = {
     "text-to-image": "diffusion",
@@ -92,14 +95,13 @@ def _with_shape(
         missing = (*missing, "model_type")
     if shape is None:
         return replace(base, missing=missing, notes=notes)
-    vision = None
     counted = parameter_count(shape)
-    sees = modality in {"vision-language", "any-to-any"} or any(fields.has(key) for key in _VISION_KEYS)
     rest = total - counted if total else 0
-    tower = sees and 0 < rest < max(0.5 * counted, _LARGEST_SMALL_TOWER)
-    if sees:
-        vision = Vision(rest if tower else None)
-    if total and not tower and abs(rest) > 0.01 * total:
+    sees = modality in {"vision-language", "any-to-any"} or any(fields.has(key) for key in _VISION_KEYS)
+    tower = sees and 0 <= rest < min(max(0.5 * counted, _LARGEST_SMALL_TOWER), MOST_TOWER)
+    off = bool(total) and not tower and abs(rest) > 0.01 * counted
+    vision = Vision(0 if off else rest or None) if sees else None
+    if off:
         missing = (*missing, "params_total")
         notes = (
             *notes,

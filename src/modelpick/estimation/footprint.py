@@ -128,5 +128,5 @@ def _projector(architecture: Architecture, variant: VariantSpec) -> int:
         return 0
     size = variant.projector_bytes
     if size is None:
-        size = 2 * vision.params if vision and vision.params else 850 * MIB
+        size = 850 * MIB if vision is None or vision.params is None else 2 * vision.params
     return round(size * 1.33) + 350 * MIB

@@ -112,7 +112,10 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Vision:
-    """The image tower and projector of a model that sees. ``params`` counts both; None where unknown."""
+    """The image tower and projector of a model that sees.
+
+    ``params`` counts both; None where unknown, 0 where they are counted with the language model.
+    """
 
     params: int | None
     image_size: int | None = None

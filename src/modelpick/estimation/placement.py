@@ -106,7 +106,8 @@ def _on_one(ask: Ask) -> Placement | None:
 def _on_several(ask: Ask) -> Placement | None:
     rooms = ask.capacity.discrete
     if ask.settings.runtime in TORCH_RUNTIMES:
-        for count in (2, 4, 8, 16):
+        counts = (2, 4, 8, 16) if ask.settings.runtime == "vllm" else range(2, len(rooms) + 1)
+        for count in counts:
             if count > len(rooms):
                 break
             uses = tensor_parallel_uses(ask.architecture, ask.parts, ask.settings, rooms[:count], ask.capacity.host)

@@ -76,7 +76,11 @@ def _weights(architecture: Architecture, variant: VariantSpec) -> Weights | None
         return _without_shape(architecture, variant)
     made = _by_format(shape, variant)
     scale = _scale(architecture, shape) if variant.file_bytes is None else 1.0
-    if scale != 1.0:
+    if scale != 1.0 and _far_off(scale) and architecture.params_total:
+        made = _scaled(
+            made, architecture.params_total * _average_bits(variant, architecture.params_total) / 8 / made.total
+        )
+    elif scale != 1.0:
         made = _scaled(made, scale)
     if variant.file_bytes is not None:
         tower = _tower_bytes(architecture, variant)
@@ -104,6 +108,11 @@ def _scale(architecture: Architecture, shape: Shape) -> float:
     embedding = shape.hidden * shape.vocab * (1 if shape.tied else 2)
     counted = sum(prod(group.shape) * group.count for group in groups_of(shape)) - embedding
     return max((total - embedding) / counted, 0.05) if counted > 0 and total > embedding else 1.0
+
+
+def _far_off(scale: float) -> bool:
+    """Whether the fields describe so different a model that only the parameter count can be believed."""
+    return not 0.7 < scale < 1.4
 
 
 def groups_of(shape: Shape) -> tuple[TensorGroup, ...]:
@@ -321,8 +330,10 @@ def _without_shape(architecture: Architecture, variant: VariantSpec) -> Weights 
         if not params:
             return None
         bits = _average_bits(variant, params)
-        total, spread, origin = round(params * bits / 8), 0.12, "estimated"
-        notes = (f"no dimensions known: weights from {params:,} parameters at {bits:.2f} bits",)
+        parts_known = architecture.speech is not None or architecture.diffusion is not None
+        total, spread, origin = round(params * bits / 8), 0.05 if parts_known else 0.12, "estimated"
+        if not parts_known:
+            notes = (f"no dimensions known: weights from {params:,} parameters at {bits:.2f} bits",)
     return Weights(
         total=total,
         file=total,
