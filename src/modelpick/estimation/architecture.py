@@ -100,7 +100,7 @@ def _with_shape(
     sees = modality in {"vision-language", "any-to-any"} or any(fields.has(key) for key in _VISION_KEYS)
     tower = sees and 0 <= rest < min(max(0.5 * counted, _LARGEST_SMALL_TOWER), MOST_TOWER)
     off = bool(total) and not tower and abs(rest) > 0.01 * counted
-    vision = Vision(0 if off else rest or None) if sees else None
+    vision = Vision(0 if off else rest if rest > 0 else None) if sees else None
     if off:
         missing = (*missing, "params_total")
         notes = (
