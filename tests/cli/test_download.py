@@ -5,6 +5,7 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,11 @@ import pytest
 from tests.acquisition.weights import gguf, safetensors
 from tests.cli.running import SCHEMAS, Answer, Runner
 from tests.hubserver import Hub, Repo
+
+from modelpick.cli.asker_options import PolicyChoice
+from modelpick.cli.download_license import Judge
+from modelpick.licensing.interface import Asker, Card
+from modelpick.registry.reader import Registry
 
 MIB = 1 << 20
 SLUG, SOURCE = "qwen2.5-7b-instruct", "Qwen/Qwen2.5-7B-Instruct"
@@ -162,14 +168,20 @@ def test_a_card_that_became_stricter_stops(hub: Hub, run: Runner) -> None:
 
 
 def test_a_card_that_became_looser_is_said(hub: Hub, run: Runner) -> None:
-    source = "mistralai/Ministral-8B-Instruct-2410"
-    hub.add(Repo(source, {"model.safetensors": safetensors(MIB), "config.json": b"{}"}, card={"license": "apache-2.0"}))
-    done = run("download", source, "--format", "safetensors", "--dry-run", "--json", "--license", "any")
-    if done.code == 3:
-        pytest.skip("the registry has no such model")
-    passed = done.json("download")
-    assert passed["license"]["registry_commercial_use"] == "no"
-    assert any("looser" in note for note in passed["notes"]) or passed["license"]["card_commercial_use"] != "yes"
+    with Registry.open(None) as registry:
+        judge = Judge(registry, PolicyChoice(("any",), None), Asker())
+        facts = registry.facts(SLUG)
+        assert facts is not None
+        known = judge.known(facts)
+        assert known.registry is not None
+        before = replace(known, registry=replace(known.registry, commercial_use="conditional"))
+        now = judge.live(Card(SOURCE, "apache-2.0"), before)
+        assert any("looser" in note for note in now.notes) and now.verdict.commercial_use == "yes"
+        copy = judge.live(Card("TheBloke/Qwen-GGUF", "apache-2.0"), known, facts)
+        assert copy.verdict.commercial_use == "yes", "the registry says what it is a copy of"
+        silent = judge.live(Card("somebody/copy", None), known)
+        assert silent.verdict == known.registry and any("declares no licence" in note for note in silent.notes)
+        assert judge.live(Card(SOURCE, "apache-2.0"), known).notes == ()
 
 
 def test_of_a_service_no_weights_are_published(hub: Hub, run: Runner) -> None:
@@ -280,3 +292,10 @@ def test_a_models_place_in_other_stores_is_listed(hub: Hub, run: Runner, tmp_pat
     (row,) = run("installed", "--store", "lmstudio", "--json").json("installed")["results"]
     assert (row["model"], row["commercial_use"], row["quantisation"]) == (SLUG, "yes", "Q4_K_M")
     assert run("installed", "--store", "ollama", "--json").json("installed")["count"] == 0
+    ranked = run("recommend", "--installed", "--ram", "64GB", "--min-speed", "0", "--all-variants", "--json")
+    assert {row["model"] for row in ranked.rows()} == {SLUG}
+
+
+def test_recommending_from_an_empty_disk_says_so(run: Runner) -> None:
+    done = run("recommend", "--installed", "--json")
+    assert done.code == 3 and "on this disk" in error(done)["message"]

@@ -172,7 +172,7 @@ class _Run:
         for last in (False, True):
             transfer = Transfer(
                 file, at(url, self.hub), self.plan.repo, where.partial, self.hub, self.headers, self.patience,
-                self.meter, self.lanes, self.stop,
+                self.meter, self.stop, self.lanes,
             )  # fmt: skip
             sums = transfer.run()
             if sums.matches(file):

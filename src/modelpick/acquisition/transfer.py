@@ -88,13 +88,14 @@ class Transfer:
         headers: dict[str, str],
         patience: Patience,
         meter: Meter,
-        lanes: Lanes,
         stop: threading.Event,
+        lanes: Lanes | None = None,
     ) -> None:
         self.file, self.url, self.repo, self.partial = file, url, repo, partial
         self.hub, self.patience = hub, patience
         self.headers = {**headers, "Accept-Encoding": "identity"}
-        self.meter, self.lanes, self.stop = meter, lanes, stop
+        self.meter, self.stop = meter, stop
+        self.lanes = lanes or Lanes(1)
         self.resumed = 0
         """Bytes that were there from an earlier run."""
         self._position = 0

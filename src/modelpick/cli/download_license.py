@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -61,20 +61,22 @@ class Judge:
             verdict, None, self._decide(verdict, f"`modelpick license explain {facts.model.slug}` says why")
         )
 
-    def live(self, card: Card, known: Licensed | None) -> Licensed:
+    def live(self, card: Card, known: Licensed | None, facts: ModelFacts | None = None) -> Licensed:
         """The card of the repository as it is now, beside what the registry says.
 
         A card that declares nothing changes nothing. One that is looser or other than the registry is said; a
-        stricter one stops.
+        stricter one stops. Of a copy that names no parent the registry does: it lists the copy under its model.
 
         :raises PolicyError: when the policy refuses the live card, or the card is stricter than the registry.
         """
         from modelpick.licensing.judge import judge
 
+        if facts and not card.base_models and card.name.lower() != (facts.model.hf_repo or "").lower():
+            card = replace(card, base_models=((facts.model.hf_repo or facts.model.slug, "quantized"),))
         verdict = judge(card, self._verdicts.resolve, self._catalogue)
         if known is None or known.registry is None:
             return Licensed(None, verdict, self._decide(verdict, f"read the card of {card.name}"))
-        if not verdict.declared_licenses and not verdict.binding_licenses:
+        if not verdict.declared_licenses and set(verdict.binding_licenses) <= {"unknown"}:
             note = f"the card of {card.name} declares no licence; the registry's verdict stands"
             return Licensed(known.registry, None, known.decision, (note,))
         decision = self._decide(verdict, f"read the card of {card.name}")

@@ -74,7 +74,7 @@ def run(request: Request, observe: Observer) -> Document:
 
         plan = make_plan(wish, hub, os.environ, patience=patience())
         assert plan.card is not None
-        licensed = judge.live(plan.card, known)
+        licensed = judge.live(plan.card, known, facts)
     need = need_of_plan(facts, plan, resolve_hardware(request.machine, request.registry))
     answer = Answer(plan, licensed, edition, need)
     if request.dry_run:

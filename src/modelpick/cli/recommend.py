@@ -34,6 +34,7 @@ Examples:
     "--limit", type=click.IntRange(min=1, max=1000), default=5, metavar="N", help="Picks to show [default: 5]."
 )
 @click.option("--all-variants", is_flag=True, help="Every form that fits, not one pick per family.")
+@click.option("--installed", is_flag=True, help="Only models that are on this disk, in any store.")
 @click.option("--explain", is_flag=True, help="Show the memory arithmetic, each score part and what was turned down.")
 @policy_options()
 @asker_options
@@ -44,6 +45,7 @@ def command(
     needs: NeedsOptions,
     limit: int,
     all_variants: bool,
+    installed: bool,
     explain: bool,
     policy: PolicyChoice,
     asker: Asker,
@@ -65,8 +67,27 @@ def command(
     hardware = resolve_hardware(machine, registry)
     with Layers.open(registry) as opened:
         decider = Decider(opened, policy, asker)
-        question = needs.needs(decider.shelf_policy, limit=limit, all_variants=all_variants)
+        here = _installed(registry) if installed else ()
+        question = needs.needs(decider.shelf_policy, here, limit=limit, all_variants=all_variants)
         answer = recommend(opened, hardware, question, decider)
         document = answer_document(answer, question, hardware, decider, opened.edition(), explained=explain)
     emit(document, output)
     return 0 if answer.picks else NOTHING_FITS
+
+
+def _installed(registry: Path | None) -> tuple[str, ...]:
+    """The models on this disk.
+
+    :raises NotFoundError: when the registry knows none of them.
+    """
+    from modelpick.cli.installed_document import installed_models
+    from modelpick.errors import NotFoundError
+    from modelpick.registry.reader import Registry
+
+    with Registry.open(registry) as opened:
+        found = installed_models(opened)
+    if not found:
+        raise NotFoundError(
+            "no model of the registry was found on this disk", hint="`modelpick installed` shows what there is"
+        )
+    return found
