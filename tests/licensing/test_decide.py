@@ -90,6 +90,11 @@ def test_passing_on_brings_duties() -> None:
     assert not any("Notice" in duty for duty in use_for(found, Asker(monthly_users=1))[2])
 
 
+def test_a_name_to_show_is_a_duty_of_services_too() -> None:
+    kimi = verdict("moonshotai/Kimi-K2-Instruct", "other", license_name="modified-mit")
+    assert any("Kimi K2" in duty for duty in use_for(kimi, Asker(monthly_users=200_000_000))[2])
+
+
 def test_a_licence_without_figures_is_met_by_its_duties() -> None:
     assert ask("a/b", "gemma")[0] == "conditional"
     use, clause = ask("a/b", "gemma", region="DE")

@@ -37,11 +37,10 @@ def weigh(obligation: Obligation, asker: Asker) -> Outcome:
             return Outcome("open" if waits else "duty", _said(obligation))
         case "no-output-training":
             return Outcome("forbids" if asker.outputs_train_models else "none", _said(obligation))
-        case "no-derivatives":
+        case "attribution" | "share-alike" | "no-derivatives":
             return Outcome("duty" if asker.redistribute else "none", _said(obligation))
-        case "attribution" | "naming" | "share-alike":
-            return Outcome("duty" if asker.redistribute else "none", _said(obligation))
-        case "acceptable-use-policy" | "notify":
+        # A name to show binds services too, not only who passes the weights on.
+        case "naming" | "acceptable-use-policy" | "notify":
             return Outcome("duty", _said(obligation))
         case _:
             return Outcome("none", _said(obligation))
