@@ -72,21 +72,13 @@ class Registry(Layers):
         found = self._laid_over(Model, where, values, "slug")
         return found if len(self.layers) == 1 else sorted(found, key=lambda model: model.slug)
 
-    def candidates(
-        self, tasks: Iterable[str] = (), *, max_params: int | None = None, slugs: Iterable[str] = ()
-    ) -> list[ModelForms]:
-        """Downloadable models for any of ``tasks`` (all, if empty), by slug, with forms and architecture.
-
-        ``slugs`` narrows it to those; models of unknown size are kept whatever ``max_params`` says.
-        """
-        where, values = _candidate_filter(tuple(tasks), max_params, tuple(slugs))
+    def candidates(self) -> list[ModelForms]:
+        """All downloadable models, by slug, with their forms and architecture."""
         found: list[ModelForms] = []
         for layer in self.layers:
-            models = [m for m in rows_of(layer, Model, where, values) if not self.hidden(m.slug, layer)]
-            chosen = f"model IN (SELECT slug FROM model WHERE {where})"
-            variants = _by_model(rows_of(layer, interface.Variant, chosen, values, "model, position"))
-            abilities = _by_model(rows_of(layer, interface.Ability, chosen, values, "model, task"))
-            shapes = {row.model: row for row in rows_of(layer, interface.ArchitectureRow, chosen, values)}
+            variants = _by_model(rows_of(layer, interface.Variant, order="model, position"))
+            abilities = _by_model(rows_of(layer, interface.Ability, order="model, task"))
+            shapes = {row.model: row for row in rows_of(layer, interface.ArchitectureRow)}
             found += [
                 ModelForms(
                     model,
@@ -94,20 +86,10 @@ class Registry(Layers):
                     shapes.get(model.slug),
                     tuple(abilities.get(model.slug, ())),
                 )
-                for model in models
+                for model in rows_of(layer, Model, "downloadable = 1")
+                if not self.hidden(model.slug, layer)
             ]
         return sorted(found, key=lambda forms: forms.model.slug)
-
-    def variants(self, slug: str) -> tuple[interface.Variant, ...]:
-        """The downloadable forms of a model, in the order of its text."""
-        layer = self.layer_of(slug)
-        return tuple(rows_of(layer, interface.Variant, "model = ?", (slug,), "position")) if layer else ()
-
-    def architecture(self, slug: str) -> interface.ArchitectureRow | None:
-        """The architecture numbers of a model, where they are known."""
-        layer = self.layer_of(slug)
-        rows = rows_of(layer, interface.ArchitectureRow, "model = ?", (slug,)) if layer else []
-        return rows[0] if rows else None
 
     def slug_of(self, name: str) -> str | None:
         """The slug that exactly this slug or Hub repository (any case) stands for; None if several do."""
@@ -175,22 +157,6 @@ class Registry(Layers):
 def open_registries(registry: str | os.PathLike[str] | None = None) -> Registry:
     """See :meth:`Layers.open`."""
     return Registry.open(registry)
-
-
-def _candidate_filter(
-    tasks: tuple[str, ...], max_params: int | None, slugs: tuple[str, ...]
-) -> tuple[str, tuple[Any, ...]]:
-    parts, values = ["downloadable = 1"], list[Any]()
-    if tasks:
-        parts.append(f"({' OR '.join('instr(tasks, ?)' for _ in tasks)})")
-        values += [f'"{task}"' for task in tasks]
-    if max_params is not None:
-        parts.append("(params_total IS NULL OR params_total <= ?)")
-        values.append(max_params)
-    if slugs:
-        parts.append(f"slug IN ({', '.join('?' * len(slugs))})")
-        values += slugs
-    return " AND ".join(parts), tuple(values)
 
 
 def _by_model(rows: Iterable[Any]) -> Mapping[str, list[Any]]:
