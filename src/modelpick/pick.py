@@ -14,6 +14,7 @@ from modelpick.estimation.placement import place
 from modelpick.estimation.speed import context_of_each, estimate_speed, for_all_users
 from modelpick.estimation.speed_bound import most_tokens_per_second
 from modelpick.estimation.speed_machine import machine_of
+from modelpick.estimation.throughput import throughput_of
 from modelpick.hardware.interface import Hardware
 from modelpick.quality.loss import quality_loss
 from modelpick.registry.layers import Layers
@@ -29,6 +30,9 @@ GGUF_TYPES = frozenset(
     }
 )  # fmt: skip
 """``model_type`` values that ``modelpick quantise`` converts: weights of these can be made to fit here."""
+
+
+_NO_CONTEXT = frozenset({"text-to-image", "image-to-image", "speech-to-text", "text-to-speech"})
 
 
 class Machine:
@@ -60,14 +64,19 @@ class Machine:
             return fit
         weights = fit.footprint.weights
         speed = estimate_speed(architecture, variant, together, weights, fit.placement, self.hardware)
-        return replace(fit, speed=speed, settings=settings)
+        throughput = None
+        if speed is None:
+            throughput = throughput_of(architecture, candidate.entry.modality, fit.placement, self.hardware)
+        return replace(fit, speed=speed, throughput=throughput, settings=settings)
 
     def fastest(self, params: float, weight_bytes: float) -> float:
         """The most tokens per second here of a model that reads so much for each token."""
         return most_tokens_per_second(self._machine, params, weight_bytes)
 
     def longest_context(self, candidate: Candidate) -> int | None:
-        """The most context of each user that fits with the same kind of placement, tokens."""
+        """The most context of each user that fits with the same kind of placement, tokens; None for what reads none."""
+        if candidate.entry.modality in _NO_CONTEXT:
+            return None
         architecture, variant, settings = self.question(candidate)
         together = for_all_users(settings)
         most = max_context(architecture, variant, together, self.hardware)
@@ -102,9 +111,7 @@ def recommend(registry: Layers, hardware: Hardware, needs: Needs, decide: Decide
 
     answer = search(needs)
     if not answer.picks and needs.readable and needs.min_speed and "speed" in answer.counts:
-        note = (
-            f"nothing that fits reaches {needs.min_speed:g} tokens per second here; these are the fastest to read along"
-        )
+        note = f"nothing that fits reaches {needs.min_speed:g} tokens per second here; these come nearest"
         answer = replace(search(replace(needs, min_speed=None, prefer="speed")), notes=(note,))
     picks = tuple(
         replace(pick, fit=replace(pick.fit, max_context=machine.longest_context(pick.candidate)))

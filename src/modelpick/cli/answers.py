@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from modelpick.estimation.interface import Fit, Placement, Range, Speed
+from modelpick.estimation.interface import Fit, Placement, Range, Speed, Throughput
 from modelpick.output.interface import Column
 from modelpick.selection.interface import Candidate, Needs, Quality, Recommendation, Rejection
 from modelpick.selection.running import run_command
@@ -17,7 +17,7 @@ COLUMNS = (
     Column("quantisation", "Quant"),
     Column("memory", "Needs / has", kind="part", right=True),
     Column("placement", "Placement"),
-    Column("speed", "Tokens/s", kind="rates", right=True),
+    Column("speed", "Speed", kind="pace", right=True),
     Column("quality", "Quality", kind="interval", right=True),
     Column("license", "Licence"),
     Column("commercial_use", "Commercial", kind="verdict"),
@@ -53,6 +53,7 @@ def as_row(pick: Recommendation, binding_licenses: Sequence[str], *, explained: 
         "gpu_layers": fit.placement.gpu_layers,
         "layers": fit.placement.layers,
         **speed_fields(fit.speed),
+        "throughput": throughput_fields(fit.throughput),
         **quality_fields(pick.quality),
         "license": " + ".join(binding_licenses) or None,
         "binding_licenses": list(binding_licenses),
@@ -74,7 +75,7 @@ def table_row(row: dict[str, Any]) -> dict[str, Any]:
     return {
         **row,
         "memory": [row["required_bytes"], row["available_bytes"]],
-        "speed": row["decode_tokens_per_second"],
+        "speed": pace_fields(row),
         "quality": row["quality"],
     }
 
@@ -104,6 +105,22 @@ def speed_fields(speed: Speed | None) -> dict[str, Any]:
         "time_to_first_token_seconds": range_fields(speed.time_to_first_token_seconds) if speed else None,
         "speed_basis": speed.basis if speed else None,
     }
+
+
+def throughput_fields(throughput: Throughput | None) -> dict[str, Any] | None:
+    """The rate of a model that does not decode, with its unit."""
+    if throughput is None:
+        return None
+    rate = range_fields(throughput.rate)
+    return {"unit": throughput.unit, **(rate or {}), "basis": throughput.basis}
+
+
+def pace_fields(row: dict[str, Any]) -> dict[str, Any] | None:
+    """What a table shows as the speed: the decode speed, else the throughput, with its unit."""
+    if row["decode_tokens_per_second"]:
+        return {"unit": "tokens_per_second", **row["decode_tokens_per_second"]}
+    found: dict[str, Any] | None = row["throughput"]
+    return found
 
 
 def quality_fields(quality: Quality | None) -> dict[str, Any]:

@@ -27,7 +27,7 @@ _FORM_COLUMNS = (
     Column("runtime", "Runtime"),
     Column("memory", "Needs / has", kind="part", right=True),
     Column("placement", "Placement"),
-    Column("speed", "Tokens/s", kind="rates", right=True),
+    Column("speed", "Speed", kind="pace", right=True),
     Column("quality", "Quality", kind="interval", right=True),
     Column("score", "Score", right=True),
     Column("message", "Why not", wrap=True),

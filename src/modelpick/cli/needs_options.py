@@ -25,15 +25,14 @@ class NeedsOptions:
     values: dict[str, Any]
 
     def needs(self, policy: str, models: tuple[str, ...] = (), **changes: Any) -> Needs:
-        """The question, with defaults filled in; a task that does not read along has no least speed."""
+        """The question, with defaults filled in."""
         values = {**self.values, **changes}
         asked = values.pop("min_speed")
-        reads_along = values["task"] in ("chat", "code", "reasoning", "vision")
         return Needs(
             **values,
             policy=policy,
             models=models,
-            min_speed=asked if asked is not None else (READABLE if reads_along else None),
+            min_speed=asked if asked is not None else READABLE,
             readable=asked is None,
         )
 

@@ -107,6 +107,8 @@ def explained_lines(pick: Recommendation) -> list[str]:
     ]
     if pick.fit.speed:
         lines.append(f"speed: {pick.fit.speed.basis}")
+    elif pick.fit.throughput:
+        lines.append(f"speed: {pick.fit.throughput.basis}")
     lines += [f"{part.name}: {part.points:+.1f} points: {part.reason}" for part in pick.parts]
     lines.append(f"licence: {pick.decision.clause}")
     lines += [f"note: {note}" for note in dict.fromkeys((*parts.notes, *pick.fit.notes))]

@@ -269,6 +269,16 @@ class Speed:
 
 
 @dataclass(frozen=True, slots=True)
+class Throughput:
+    """The rate of a model that does not write token by token. ``unit`` is ``tokens_per_second`` (embeddings),
+    ``times_real_time`` (speech) or ``images_per_minute``."""
+
+    rate: Range
+    unit: str
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
 class Misfit:
     """Why it does not fit, with the numbers of the tightest pool."""
 
@@ -288,3 +298,5 @@ class Fit:
     settings: Settings
     max_context: int | None = None
     notes: tuple[str, ...] = field(default=())
+    throughput: Throughput | None = None
+    """For models whose ``speed`` is None."""

@@ -124,5 +124,5 @@ def free_of_card(total_bytes: int) -> int:
 
 
 def free_of_host(total_bytes: int) -> int:
-    """Free bytes of a computer on which only its operating system runs."""
-    return total_bytes - min(total_bytes // 16, 2 * GIB)
+    """Free bytes of a computer on which its operating system and a few windows run."""
+    return total_bytes - min(total_bytes // 8, 4 * GIB)

@@ -13,9 +13,22 @@ from modelpick.values import dataclass, field
 
 Row = Mapping[str, Any]
 Kind = Literal[
-    "auto", "text", "bytes", "count", "rate", "percent", "verdict", "yesno", "date", "raw", "part", "rates", "interval"
+    "auto",
+    "text",
+    "bytes",
+    "count",
+    "rate",
+    "percent",
+    "verdict",
+    "yesno",
+    "date",
+    "raw",
+    "part",
+    "rates",
+    "pace",
+    "interval",
 ]
-"""``part``: bytes of bytes, as a pair; ``rates``: a range per second; ``interval``: a figure with its bounds."""
+"""``part``: bytes of bytes, as a pair; ``rates``: a range per second; ``pace``: a range with its unit; ``interval``: a figure with its bounds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from modelpick.output.interface import Kind
 from modelpick.units import format_bytes, format_count, format_rate
 
 _VERDICTS = {"yes": "✓ yes", "conditional": "~ conditional", "no": "✗ no", "unknown": "? unknown"}
+_PACES = {"tokens_per_second": "tok/s", "times_real_time": "x real time", "images_per_minute": "images/min"}
 # Bidirectional overrides and isolates can make a name read as another one: https://trojansource.codes
 _BIDI = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
 _HARMFUL = dict.fromkeys({*range(32), *range(127, 160), *_BIDI, 8232, 8233}, "�")
@@ -41,6 +42,8 @@ def show(value: Any, kind: Kind = "auto", key: str = "") -> str:
             return _part(value[0], value[1])
         case "rates":
             return f"{format_rate(value['low'])}-{format_rate(value['high'])}"
+        case "pace":
+            return f"{format_rate(value['low'])}-{format_rate(value['high'])} {_PACES[value['unit']]}"
         case "interval":
             return f"{value['likely']:.0f} ({value['low']:.0f}-{value['high']:.0f})"
         case _:

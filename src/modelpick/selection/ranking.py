@@ -34,6 +34,7 @@ from modelpick.selection.scoring import (
     least_quality,
     most_points_for_size,
     most_points_for_speed,
+    pace_of,
     quality_of,
     score,
 )
@@ -120,7 +121,7 @@ class _Search:
         fit = self.assess(candidate)
         if isinstance(fit, Misfit):
             return _misfit(entry, option, fit)
-        too_slow = _too_slow(entry, option, fit, self.needs) or _no_better(entry, option, fit, self.needs)
+        too_slow = _too_slow(entry, option, fit, self.needs) or _too_large(entry, option, fit, self.needs)
         if too_slow:
             return too_slow
         quality = quality_of(candidate, self.loss(option.quantisation, entry.params_total))
@@ -268,16 +269,19 @@ def _misfit(entry: Entry, option: Option, misfit: Misfit) -> Rejection:
 
 
 def _too_slow(entry: Entry, option: Option, fit: Fit, needs: Needs) -> Rejection | None:
-    if needs.min_speed is None or fit.speed is None:
+    """Below the least speed that was asked for; for kinds that do not decode, below what is proposed unasked."""
+    pace = pace_of(fit)
+    if pace is None or needs.min_speed is None:
         return None
-    likely = fit.speed.decode_tokens_per_second.likely
-    if likely >= needs.min_speed:
+    least = needs.min_speed if pace.least is None else pace.least if needs.readable else 0.0
+    if pace.value >= least:
         return None
-    message = f"about {likely:.2g} tokens per second, wanted {needs.min_speed:g}"
-    return Rejection(entry.slug, "speed", message, needs.min_speed, round(likely, 2), "tokens_per_second", option)
+    message = f"about {pace.value:.2g} {pace.words}, wanted {least:g}"
+    unit = pace.words.replace(" ", "_")
+    return Rejection(entry.slug, "speed", message, least, round(pace.value, 3), unit, option)
 
 
-def _no_better(entry: Entry, option: Option, fit: Fit, needs: Needs) -> Rejection | None:
+def _too_large(entry: Entry, option: Option, fit: Fit, needs: Needs) -> Rejection | None:
     if needs.max_download_bytes is None:
         return None
     size = option.source.bytes or fit.footprint.weights

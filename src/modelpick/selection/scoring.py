@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from modelpick.estimation.interface import Fit, Range
 from modelpick.selection.interface import Candidate, Needs, Quality, ScorePart
+from modelpick.values import dataclass
 
 READABLE = 5.0
 """Tokens per second below which reading along is a wait: about 4 English words a second."""
@@ -24,6 +25,24 @@ _WEIGHTS = {
     "small": (1.0, 20.0, 8.0),
 }
 _LARGEST_BYTES = 2**41
+# In words, what is usual (worth no points), and what is waited for (turned down while anything is faster).
+_PACES = {
+    "tokens_per_second": ("tokens per second", 1000.0, 100.0),
+    "times_real_time": ("times real time", 2.0, 1.0),
+    "images_per_minute": ("images per minute", 1.0, 0.2),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A speed with its words, the usual one of its kind, and the least that is proposed unasked (None: as asked)."""
+
+    value: float
+    words: str
+    usual: float
+    least: float | None
+
+
 Scorer = Callable[[Candidate, Fit, Quality | None, Needs], ScorePart]
 
 
@@ -70,14 +89,26 @@ def _quality(candidate: Candidate, fit: Fit, quality: Quality | None, needs: Nee
     return ScorePart("quality", round(index.low, 2), reason)
 
 
+def pace_of(fit: Fit) -> Pace | None:
+    """How fast a placed model is for its kind; None where that cannot be estimated."""
+    if fit.speed:
+        return Pace(fit.speed.decode_tokens_per_second.likely, "tokens per second", READABLE, None)
+    if fit.throughput:
+        words, usual, least = _PACES[fit.throughput.unit]
+        return Pace(fit.throughput.rate.likely, words, usual, least)
+    return None
+
+
 def _speed(candidate: Candidate, fit: Fit, quality: Quality | None, needs: Needs) -> ScorePart:
-    if fit.speed is None:
+    pace = pace_of(fit)
+    if pace is None:
         return ScorePart("speed", 0.0, "speed cannot be estimated for this kind of model")
-    likely = fit.speed.decode_tokens_per_second.likely
     weight, ceiling, _ = _WEIGHTS[needs.prefer]
-    points = round(most_points_for_speed(needs.prefer, likely), 2)
-    capped = f", counted up to {ceiling:.0f}" if likely > ceiling else ""
-    return ScorePart("speed", points, f"about {likely:.3g} tokens per second{capped}; {weight:g} points a doubling")
+    # Other kinds are compared by doublings from what is usual for them, as decoding is from readable speed.
+    points = round(most_points_for_speed(needs.prefer, READABLE * pace.value / pace.usual), 2)
+    most = ceiling * pace.usual / READABLE
+    capped = f", counted up to {most:.3g}" if pace.value > most else ""
+    return ScorePart("speed", points, f"about {pace.value:.3g} {pace.words}{capped}; {weight:g} points a doubling")
 
 
 def _size(candidate: Candidate, fit: Fit, quality: Quality | None, needs: Needs) -> ScorePart:
