@@ -111,7 +111,7 @@ def recommend(registry: Layers, hardware: Hardware, needs: Needs, decide: Decide
 
     answer = search(needs)
     if not answer.picks and needs.readable and needs.min_speed and "speed" in answer.counts:
-        note = f"nothing that fits reaches {needs.min_speed:g} tokens per second here; these come nearest"
+        note = "nothing that fits is fast enough to wait for; these come nearest"
         answer = replace(search(replace(needs, min_speed=None, prefer="speed")), notes=(note,))
     picks = tuple(
         replace(pick, fit=replace(pick.fit, max_context=machine.longest_context(pick.candidate)))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from modelpick.estimation.capacity import Capacity, capacity_of
 from modelpick.estimation.footprint import Parts, footprint, parts_of
+from modelpick.estimation.in_turn import turn_uses
 from modelpick.estimation.interface import (
     Architecture,
     Fit,
@@ -87,6 +88,8 @@ def _ways(ask: Ask) -> Iterator[tuple[PlacementKind, Way]]:
         yield "unified", _unified
     if ask.settings.runtime in TORCH_RUNTIMES or ask.settings.runtime == "mlx":
         if ask.settings.runtime == "transformers":
+            if ask.capacity.discrete:
+                yield "partial-offload", _in_turn
             yield "cpu", _on_cpu
         return
     if ask.capacity.discrete:
@@ -157,6 +160,14 @@ def _partial(ask: Ask) -> Placement | None:
     if kept is None or not _fits(uses(kept)):
         return None
     return _placement("partial-offload", ask, uses(kept), shape.layers + 1 - kept)
+
+
+def _in_turn(ask: Ask) -> Placement | None:
+    for room in ask.capacity.discrete:
+        uses = turn_uses(ask.architecture, ask.parts, room, ask.capacity.host)
+        if uses and _fits(uses):
+            return _placement("partial-offload", ask, uses, None)
+    return None
 
 
 def _on_cpu(ask: Ask) -> Placement | None:

@@ -52,12 +52,10 @@ def _rated(rate: float, unit: str, basis: str) -> Throughput:
 
 
 def _weights_per_second(placement: Placement, hardware: Hardware) -> float:
-    """Weights multiplied per second where the model stands; parts on the host slow it to the host's rate."""
+    """Weights multiplied per second where the model stands. Parts that take turns on a card run at the card's rate."""
     machine = machine_of(hardware)
-    cards = [
-        machine.cards[use.device] for use in placement.uses if use.device is not None and use.device in machine.cards
-    ]
-    if placement.kind in ("gpu", "multi-gpu", "unified") and cards:
+    cards = [machine.cards[use.device] for use in placement.uses if use.device in machine.cards]
+    if placement.kind != "cpu" and cards:
         return min(_card_rate(card) for card in cards)
     return _host_rate(machine.host)
 

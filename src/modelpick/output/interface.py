@@ -28,7 +28,8 @@ Kind = Literal[
     "pace",
     "interval",
 ]
-"""``part``: bytes of bytes, as a pair; ``rates``: a range per second; ``pace``: a range with its unit; ``interval``: a figure with its bounds."""
+"""``part``: bytes of bytes, as a pair; ``rates``: a range per second; ``pace``: a range with its unit; ``interval``: a
+figure with its bounds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,11 +136,10 @@ def _transformers(candidate: Candidate, fit: Fit, file: str | None) -> RunComman
     device = "cuda" if on_gpu else "cpu"
     dtype = "float16" if candidate.option.quantisation == "F16" else "bfloat16"
     if modality == "text-to-image":
-        code = (
-            "import torch, diffusers; "
-            f"pipe = diffusers.DiffusionPipeline.from_pretrained({where!r}, torch_dtype=torch.{dtype}).to({device!r}); "
-            "pipe('a red bicycle').images[0].save('image.png')"
-        )
+        load = f"pipe = diffusers.DiffusionPipeline.from_pretrained({where!r}, torch_dtype=torch.{dtype})"
+        # Parts that take turns on the GPU are moved by diffusers itself.
+        move = "pipe.enable_model_cpu_offload()" if fit.placement.kind == "partial-offload" else f"pipe.to({device!r})"
+        code = f"import torch, diffusers; {load}; {move}; pipe('a red bicycle').images[0].save('image.png')"
         return RunCommand("transformers", (_line("python", "-c", code),), ("needs: pip install diffusers torch",))
     if modality == "reranker":
         call = f"print(CrossEncoder({where!r}).predict([('query', 'text')]))"
