@@ -7,7 +7,7 @@ from tests.estimation.recorded import SHAPES
 from tests.formats.gguf_builder import write
 
 from modelpick.estimation.architecture import from_config
-from modelpick.estimation.weights import gguf_types
+from modelpick.estimation.gguf_weights import gguf_types
 
 HERE = ("--gpu", "RTX 3090", "--ram", "64GB", "--assume-idle")
 QWEN3 = {

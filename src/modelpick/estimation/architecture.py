@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from modelpick.estimation.dimensions import experts_in, head_dims_in, kv_heads_in, mla_in, positions_of
 from modelpick.estimation.families import GENERIC, Family, family_of
 from modelpick.estimation.fields import Fields
 from modelpick.estimation.interface import (
     Architecture,
     Diffusion,
-    Experts,
-    Mla,
     ModelKind,
     Shape,
     Speech,
@@ -178,10 +177,10 @@ def _shape(family: Family, fields: Fields, total: int | None) -> tuple[Shape | N
         return None, absent or ("num_hidden_layers",)
     missing: list[str] = []
     heads = fields.number("num_attention_heads", "n_heads", "n_head") or 0
-    mla = _mla(fields)
+    mla = mla_in(fields)
     recurrence, absent_recurrence = recurrence_of(family, fields, hidden, heads)
     missing += absent_recurrence
-    experts = _experts(family, fields, layers, missing)
+    experts = experts_in(family, fields, layers, missing)
     ffn = fields.number("intermediate_size", "ffn", "n_inner", "ffn_dim", "block_ff_dim") or 0
     if not ffn and not experts and fields.text("model_type", "arch") in {"gpt2", "gpt_bigcode", "bloom"}:
         ffn = 4 * hidden
@@ -194,7 +193,7 @@ def _shape(family: Family, fields: Fields, total: int | None) -> tuple[Shape | N
         layers=layers,
         hidden=hidden,
         heads=heads,
-        kv_heads=_kv_heads(fields, heads),
+        kv_heads=kv_heads_in(fields, heads),
         head_dim=(mla.kv_lora_rank + mla.rope_dim) if mla else fields.number("head_dim") or hidden // (heads or 1),
         value_dim=mla.value_dim if mla else fields.number("head_dim") or hidden // (heads or 1),
         ffn=ffn,
@@ -207,9 +206,9 @@ def _shape(family: Family, fields: Fields, total: int | None) -> tuple[Shape | N
         mla=mla,
         experts=experts,
         kv_heads_by_layer=fields.numbers("num_key_value_heads", layers),
-        head_dim_by_layer=_head_dims(family, fields, attention),
+        head_dim_by_layer=head_dims_in(family, fields, attention),
         ffn_by_layer=fields.numbers("intermediate_size", layers),
-        positions=_positions(family, fields),
+        positions=positions_of(family, fields),
         per_layer_input=fields.number("hidden_size_per_layer_input") or 0,
         rope_freqs=bool(fields.number("has_rope_freqs")) or fields.rope_type() == "llama3",
         byte_pair=not (family.sentencepiece or fields.number("spm_tokenizer") or vocab in (32000, 32064)),
@@ -247,79 +246,3 @@ def _counted(shape: Shape) -> int:
     """As :func:`parameter_count`, once for a tied shape and its untied twin."""
     same = replace(shape, tied=True) if not shape.tied else shape
     return parameter_count(same) + (0 if shape.tied else shape.hidden * shape.vocab)
-
-
-def _positions(family: Family, fields: Fields) -> int:
-    usual = {"bert": 512, "gpt2": 1024, "starcoder": 8192, "opt": 2050, "nomic-bert": 0}
-    if family.name not in usual:
-        return 0
-    return fields.number("n_positions", "max_position_embeddings") or usual[family.name]
-
-
-def _kv_heads(fields: Fields, heads: int) -> int:
-    if fields.truth("multi_query") and not fields.truth("new_decoder_architecture"):
-        return 1
-    by_layer = fields.values("num_key_value_heads")
-    if by_layer:
-        return max(by_layer)
-    return fields.number("num_key_value_heads", "n_kv_heads", "num_kv_heads", "multi_query_group_num") or heads
-
-
-def _head_dims(family: Family, fields: Fields, attention: tuple[str, ...]) -> tuple[int, ...]:
-    wide, narrow = fields.number("global_head_dim"), fields.number("head_dim")
-    if not wide or not narrow or family.name != "gemma4":
-        return ()
-    return tuple(wide if kind == "full" else narrow for kind in attention)
-
-
-def _mla(fields: Fields) -> Mla | None:
-    inner = fields.inner("mla")
-    rank = inner.number("kv_lora_rank", "mla_kv_lora_rank")
-    rope = inner.number("qk_rope_head_dim", "mla_rope_dim")
-    nope = inner.number("qk_nope_head_dim", "mla_nope_dim")
-    value = inner.number("v_head_dim", "mla_v_head_dim")
-    if not rank or rope is None or not nope or not value:
-        return None
-    return Mla(rank, rope, nope, value, inner.number("q_lora_rank", "mla_q_lora_rank") or 0)
-
-
-def _experts(family: Family, fields: Fields, layers: int, missing: list[str]) -> Experts | None:
-    count = fields.number("num_experts", "n_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
-    if not count or count <= 1:
-        return None
-    ffn = fields.number("moe_intermediate_size", "expert_ffn", "intermediate_size", "ffn", "ffn_dim")
-    used = fields.number(
-        "num_experts_per_tok", "n_experts_used", "experts_per_token", "num_experts_per_token", "moe_topk", "moe_k"
-    )
-    if not ffn:
-        missing.append("moe_intermediate_size")
-    if not used:
-        missing.append("num_experts_per_tok")
-    width = ffn or 0
-    shared = fields.number("shared_expert_intermediate_size", "shared_expert_ffn", "shared_intermediate_size")
-    if shared is None:
-        shared = (fields.number("n_shared_experts", "num_shared_experts", "moe_num_shared_experts") or 0) * width
-    deep = family.name in {"deepseek2", "deepseek", "glm4moe", "kimi-linear", "glm-dsa", "bailingmoe2"}
-    leading = fields.number("leading_dense_layers", "first_k_dense_replace", "num_dense_layers")
-    if leading is None:
-        leading = _usual_leading(layers, fields) if deep else 0
-        if deep:
-            missing.append("first_k_dense_replace")
-            if not fields.number("n_shared_experts") and not shared:
-                shared = width
-    bias = bool(fields.number("probs_b")) or family.name in {"lfm2moe", "minimax-m2", "glm4moe", "ernie4_5-moe"}
-    return Experts(
-        count,
-        used or 1,
-        width,
-        shared,
-        leading,
-        fields.number("decoder_sparse_step", "moe_layer_interval", "interleave_moe_layer_step") or 1,
-        bias,
-        gated=family.gated,
-    )
-
-
-def _usual_leading(layers: int, fields: Fields) -> int:
-    """DeepSeek's 61-layer models start with three dense layers, the rest with one."""
-    return 3 if layers == 61 and (fields.number("num_experts") or 0) == 256 else 1
