@@ -1,4 +1,5 @@
-"""Writes what is generated from the program itself: man pages, the completion scripts, README's help blocks.
+"""Writes what is generated from the program itself: man pages, the completion scripts, README's help blocks, and
+``docs/json.md`` from the schemas.
 
 python docs/generate.py            write them
 python docs/generate.py --check    fail if one of them is not what the program says today
@@ -7,11 +8,13 @@ python docs/generate.py --check    fail if one of them is not what the program s
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -43,6 +46,7 @@ def generated() -> dict[Path, str]:
     files[ROOT / "docs" / "man" / "modelpick.1"] = man_page(("modelpick",), app)
     for path, command in commands(app, ("modelpick",)):
         files[ROOT / "docs" / "man" / f"{'-'.join(path)}.1"] = man_page(path, command)
+    files[ROOT / "docs" / "json.md"] = json_reference()
     readme = ROOT / "README.md"
     files[readme] = _HELP_BLOCK.sub(_filled, readme.read_text(encoding="utf-8"))
     return files
@@ -81,6 +85,64 @@ def man_page(path: tuple[str, ...], command: click.Command) -> str:
         lines.append(".SH NOTES")
         lines += _paragraphs(command.epilog)
     return "\n".join(lines) + "\n"
+
+
+_JSON_INTRODUCTION = """# The JSON of each command
+
+Generated from `docs/schemas/` by `python docs/generate.py`; the tests hold every command's output to its schema.
+
+`--json` writes one object to stdout, also when nothing fits; nothing else reaches stdout. `schema` names its form and
+version: fields may be added within a version, and are removed or change their meaning only with a new one. Numbers are
+raw, with their unit in the name (`_bytes`, `_tokens`, `_per_second`); unknown is `null` and present; dates are ISO 8601;
+ranges are objects of `low`, `likely`, `high`. `--fields a,b,c` keeps only those fields of each result. `--format jsonl`
+writes one result a line. Errors are `modelpick.error/1` on stderr, with the exit code of the README.
+"""
+
+
+def json_reference() -> str:
+    """A reference of all schemas: each field with its type and what it says."""
+    parts = [_JSON_INTRODUCTION]
+    for path in sorted((ROOT / "docs" / "schemas").glob("*.json")):
+        schema = json.loads(path.read_text(encoding="utf-8"))
+        title = schema.get("title", path.stem)
+        parts.append(f"## {schema.get('$id', path.stem)}\n\n{title}. Schema: [{path.name}](schemas/{path.name}).\n")
+        rows = list(_fields(schema, schema, ""))
+        if rows:
+            table = "".join(f"| `{name}` | {kind} | {text} |\n" for name, kind, text in rows)
+            parts.append("| field | type | |\n|---|---|---|\n" + table)
+    return "\n".join(parts)
+
+
+def _fields(schema: dict[str, Any], root: dict[str, Any], prefix: str) -> Iterator[tuple[str, str, str]]:
+    for name, field in schema.get("properties", {}).items():
+        field = _resolved(field, root)
+        yield prefix + name, _type_of(field), str(field.get("description", "")).replace("|", "\\|").replace("\n", " ")
+        inner = _resolved(field.get("items", {}), root) if isinstance(field.get("items"), dict) else field
+        mark = "[]." if "items" in field else "."
+        if prefix.count(".") < 2:
+            yield from _fields(inner, root, f"{prefix}{name}{mark}")
+
+
+def _resolved(field: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    while isinstance(field, dict) and "$ref" in field:
+        found: Any = root
+        for part in field["$ref"].removeprefix("#/").split("/"):
+            found = found[part]
+        field = found
+    return field if isinstance(field, dict) else {}
+
+
+def _type_of(field: dict[str, Any]) -> str:
+    if "const" in field:
+        return f"`{json.dumps(field['const'])}`"
+    kind = field.get("type")
+    if isinstance(kind, list):
+        return " or ".join(kind)
+    if kind:
+        return str(kind)
+    options = field.get("anyOf") or field.get("oneOf") or []
+    names = [str(option.get("type", "object")) for option in options if isinstance(option, dict)]
+    return " or ".join(dict.fromkeys(names)) or "any"
 
 
 def _paragraphs(text: str) -> list[str]:

@@ -128,7 +128,8 @@ def test_third_party_code_stands_where_the_house_says(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=ids(FILES))
 def test_nothing_below_the_command_line_prints_prompts_or_exits(path: Path) -> None:
-    if folder_of(path) in ASSEMBLERS or path.name == "__main__.py":
+    # engine_child is a program of its own, started beside this one: its stdout is what it answers with.
+    if folder_of(path) in ASSEMBLERS or path.name in {"__main__.py", "engine_child.py"}:
         return
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
