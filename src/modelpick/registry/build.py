@@ -14,7 +14,10 @@ from modelpick.registry.draft import Draft, TextCatalogue, check_licenses, no_fi
 from modelpick.registry.interface import AbilityFit, Judge
 from modelpick.registry.rows import ModelRows, Row, row_of_accelerator, rows_of_collection
 from modelpick.registry.sources import Sources, read_sources
-from modelpick.registry.store import create_tables, put, replacing, session_on, settle
+from modelpick.registry.store import create_tables, put, replacing, session_on, settle, sweep
+
+_ABANDONED_SECONDS = 3600
+"""A build takes seconds: a half-written file as old as this is a killed one's."""
 
 
 def build(data: Path, target: Path, *, judge: Judge = no_judge, fit: AbilityFit = no_fit) -> dict[str, int]:
@@ -24,6 +27,7 @@ def build(data: Path, target: Path, *, judge: Judge = no_judge, fit: AbilityFit 
     :raises AccessError: when the target cannot be written.
     """
     tables = rows_of_tables(read_sources(data), judge=judge, fit=fit)
+    sweep(target, unused_seconds=_ABANDONED_SECONDS)
     with replacing(target) as part:
         create_tables(part)
         with session_on(part) as session:

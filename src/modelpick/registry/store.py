@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +59,14 @@ def not_writable(path: Path, error: OSError) -> AccessError:
     )
 
 
-def sweep(path: Path) -> None:
-    """Remove what writers that were killed left beside ``path``. Only for whoever holds its lock."""
+def sweep(path: Path, *, unused_seconds: float = 0) -> None:
+    """Remove what writers that were killed left beside ``path``: for whoever holds its lock; without one, only what
+    nobody has written to for ``unused_seconds``."""
     target = path.resolve()
     for part in target.parent.glob(f".{target.name}.*{_SUFFIX}*"):
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime >= unused_seconds:
+                part.unlink()
 
 
 def _flush(path: Path) -> None:
