@@ -5,9 +5,9 @@ Fitted by ``benchmarks/accuracy_speed.py`` on 1,900 speeds that people reported 
 With each accelerator left out of the fit in turn the estimates were off by, median and 90th percentile:
 
 ===============  ==================  ====================================================================
-GPU decode       12.6 %  and 35 %    858 runs of 97 GPUs, 0.3 to 120 B parameters, Q2_K to F16
-CPU decode       18.1 %  and 49 %    311 runs of 139 processors
-GPU prompt       15.8 %  and 55 %    560 runs of 93 GPUs
+GPU decode       12.7 %  and 35 %    852 runs of 97 GPUs, 0.3 to 120 B parameters, Q2_K to F16
+CPU decode       17.4 %  and 49 %    311 runs of 139 processors
+GPU prompt       16.0 %  and 55 %    559 runs of 93 GPUs
 CPU prompt       35 %    and 101 %   299 runs of 138 processors
 ===============  ==================  ====================================================================
 
