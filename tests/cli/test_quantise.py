@@ -186,6 +186,7 @@ def test_a_bit_that_flips_on_the_way_is_found_before_the_rename(run: Run, hub: H
     assert not (tmp_path / "work" / "odd.gguf").exists()
 
 
+@pytest.mark.slow
 def test_the_hub_goes_away_and_a_second_run_goes_on(run: Run, hub: Hub, source: Path, tmp_path: Path) -> None:
     hub.rate = 1_500_000
     size, armed = (source / "model-00001-of-00003.safetensors").stat().st_size, []

@@ -291,8 +291,9 @@ def _gemma3() -> tuple[dict, Shapes, str]:
 
 def _phi3() -> tuple[dict, Shapes, str]:
     values = config("Phi3ForCausalLM", "phi3", 2, 256, 512, 4, 4, 64) | {
-        "original_max_position_embeddings": 256,
-        "sliding_window": 512,
+        "max_position_embeddings": 4096,
+        "original_max_position_embeddings": 2048,
+        "sliding_window": 2048,
         "rope_scaling": {
             "type": "longrope",
             "long_factor": [1.0 + 0.25 * index for index in range(32)],

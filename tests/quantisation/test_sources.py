@@ -215,7 +215,7 @@ def test_a_tensor_without_a_place_is_refused(tmp_path: Path, quantise: Callable)
     config, shapes, tokenizer = models.MODELS["odd"]()
     shapes = {**shapes, "model.layers.0.self_attn.strange.weight": (64, 64)}
     folder = models.write_model(tmp_path / "odd", config, shapes, tokenizer=tokenizer)
-    with pytest.raises(NotFoundError, match="strange.weight has no place in architecture llama"):
+    with pytest.raises(NotFoundError, match=r"strange\.weight has no place in architecture llama"):
         quantise(folder)
 
 

@@ -114,7 +114,7 @@ def test_what_llama_cpp_does_not_have_is_refused(
 def test_an_unknown_splitting_rule_is_refused(copied: Callable[[str], Path], quantise: Callable) -> None:
     splitter = words.splitter("qwen2")
     splitter["pretokenizers"][0]["pattern"]["Regex"] += "|x"
-    with pytest.raises(NotFoundError, match="splits text by a rule that llama.cpp does not have"):
+    with pytest.raises(NotFoundError, match=r"splits text by a rule that llama\.cpp does not have"):
         quantise(changed(copied("qwen3"), pre_tokenizer=splitter))
 
 
