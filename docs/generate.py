@@ -93,9 +93,9 @@ Generated from `docs/schemas/` by `python docs/generate.py`; the tests hold ever
 
 `--json` writes one object to stdout, also when nothing fits; nothing else reaches stdout. `schema` names its form and
 version: fields may be added within a version, and are removed or change their meaning only with a new one. Numbers are
-raw, with their unit in the name (`_bytes`, `_tokens`, `_per_second`); unknown is `null` and present; dates are ISO 8601;
-ranges are objects of `low`, `likely`, `high`. `--fields a,b,c` keeps only those fields of each result. `--format jsonl`
-writes one result a line. Errors are `modelpick.error/1` on stderr, with the exit code of the README.
+raw, with their unit in the name (`_bytes`, `_tokens`, `_per_second`); unknown is `null` and present; dates are ISO
+8601; ranges are objects of `low`, `likely`, `high`. `--fields a,b,c` keeps only those fields of each result.
+`--format jsonl` writes one result a line. Errors are `modelpick.error/1` on stderr, with the exit code of the README.
 """
 
 

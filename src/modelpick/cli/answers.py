@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from modelpick.estimation.interface import Fit, Placement, Range, Speed, Throughput
+from modelpick.estimation.interface import Fit, Placement, PoolUse, Range, Speed, Throughput
 from modelpick.output.interface import Column
 from modelpick.selection.interface import Candidate, Needs, Quality, Recommendation, Rejection
 from modelpick.selection.running import run_command
@@ -46,6 +46,7 @@ def as_row(pick: Recommendation, binding_licenses: Sequence[str], *, explained: 
         "max_context_tokens": fit.max_context,
         "required_bytes": needed_bytes(fit.placement),
         "available_bytes": available_bytes(fit.placement),
+        "host_bytes": host_bytes(fit.placement),
         "weights_bytes": fit.footprint.weights,
         "kv_cache_bytes": fit.footprint.kv_cache + fit.footprint.recurrent_state,
         "memory_exact": fit.footprint.exact,
@@ -81,13 +82,23 @@ def table_row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def needed_bytes(placement: Placement) -> int:
-    """Bytes the placement takes of all pools together."""
-    return sum(use.required_bytes for use in placement.uses)
+    """Bytes the placement takes of the memory that decides: the GPUs' where all layers are there, else of all pools."""
+    return sum(use.required_bytes for use in _deciding(placement))
 
 
 def available_bytes(placement: Placement) -> int:
-    """Bytes that there were in the pools it uses."""
-    return sum(use.available_bytes for use in placement.uses)
+    """Bytes that there were in the same pools."""
+    return sum(use.available_bytes for use in _deciding(placement))
+
+
+def host_bytes(placement: Placement) -> int:
+    """Bytes of the host's memory that it takes."""
+    return sum(use.required_bytes for use in placement.uses if use.device is None)
+
+
+def _deciding(placement: Placement) -> Sequence[PoolUse]:
+    on_devices = [use for use in placement.uses if use.device is not None]
+    return on_devices if placement.kind in ("gpu", "multi-gpu", "unified") and on_devices else placement.uses
 
 
 def range_fields(value: Range | None, digits: int = 2) -> dict[str, float] | None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from modelpick.cli.answers import quality_fields, speed_fields
+from modelpick.cli.answers import needed_bytes, quality_fields, speed_fields
 from modelpick.cli.recommend_document import machine_pairs
 from modelpick.errors import NotFoundError
 from modelpick.estimation.footprint import footprint
@@ -144,7 +144,7 @@ def _row(registry: Registry, slug: str, machine: Machine, context: int) -> dict[
         "memory_16bit_bytes": _sixteen_bit(entry, machine) if facts.model.downloadable else None,
         "best_quantisation": best.candidate.option.quantisation if best else None,
         "best_runtime": best.candidate.option.runtime if best else None,
-        "memory_best_bytes": sum(use.required_bytes for use in best.fit.placement.uses) if best else None,
+        "memory_best_bytes": needed_bytes(best.fit.placement) if best else None,
         "placement": best.fit.placement.kind if best else None,
         **speed_fields(best.fit.speed if best else None),
         **_quality(entry, best),
