@@ -6,7 +6,7 @@ from tests.estimation.recorded import SHAPES
 from tests.formats.gguf_builder import write
 
 from modelpick.estimation.architecture import from_config
-from modelpick.estimation.weights import gguf_types
+from modelpick.estimation.gguf_weights import gguf_types
 
 LLAMA = "llama-3.1-8b-instruct"
 
