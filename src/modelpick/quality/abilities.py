@@ -11,6 +11,7 @@ from modelpick.quality.metrics import Observation, families_of, observation
 
 _ORDER: tuple[Family, ...] = ("general", "code", "reasoning", "vision", "embedding", "speech", "image")
 _FEWEST = 8  # scored models below which no scale can be fitted
+_ENOUGH = 30  # scored models from which all features are used
 _TEXT = {"text", "code", "vision-language", "any-to-any"}
 _MEMBERS: dict[Family, Callable[[Profile], bool]] = {
     "general": lambda p: p.modality in _TEXT,
@@ -52,11 +53,14 @@ def fit_family(
     own = [one for one in seen if one.model in names and family in families_of(one.metric)]
     if len({one.model for one in own}) < _FEWEST:
         return None
+    scored = len({one.model for one in own})
     guided = general is not None and family in ("code", "reasoning", "vision")
     if general is not None and guided:
         features = {p.model: _guided(p, general) for p in members}
     else:
-        features = {p.model: features_of(p) for p in members}
+        # Few scores cannot tell fourteen influences apart: then size and age have to do.
+        width = len(features_of(members[0])) if scored >= _ENOUGH else 3
+        features = {p.model: features_of(p)[:width] for p in members}
     factor = fit(own, features, {p.model: (p.family, p.developer) for p in members})
     return _with_doubt_of(general, factor) if general is not None and guided else factor
 
