@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from modelpick.errors import PolicyError
 from modelpick.licensing.interface import Asker, Card, Decision, Verdict
 from modelpick.registry.interface import ModelFacts
+from modelpick.values import dataclass, replace
 
 if TYPE_CHECKING:
     from modelpick.cli.asker_options import PolicyChoice

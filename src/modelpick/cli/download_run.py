@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from modelpick.errors import NotFoundError
 from modelpick.licensing.interface import Asker
 from modelpick.output.interface import Document
 from modelpick.registry.interface import ModelFacts
+from modelpick.values import dataclass, replace
 
 if TYPE_CHECKING:
     from modelpick.cli.asker_options import PolicyChoice

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from modelpick.estimation.gguf_metadata import from_gguf
 from modelpick.estimation.interface import Architecture, VariantSpec
 from modelpick.formats.gguf import GgufHeader, read_gguf
 from modelpick.formats.safetensors import SafetensorsHeader, read_safetensors
+from modelpick.values import dataclass, replace
 
 MOST_CONFIG_BYTES = 16 * 1024 * 1024
 MOST_FILES = 4096

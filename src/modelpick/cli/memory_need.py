@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelpick.errors import ModelpickError
+from modelpick.values import replace
 
 if TYPE_CHECKING:
     from modelpick.acquisition.interface import Plan

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -19,6 +18,7 @@ from modelpick.hardware.interface import Hardware
 from modelpick.hardware.inventory import to_json
 from modelpick.output.interface import Block, Column, Document, Facts, Grid, Lines
 from modelpick.units import GIB
+from modelpick.values import dataclass, replace
 
 _CONTEXTS = (4096, 8192, 32768, 131072)
 _USUAL = 8192

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from modelpick.errors import UsageError
@@ -14,6 +13,7 @@ from modelpick.estimation.interface import Architecture, VariantSpec
 from modelpick.formats.mixes import BASE, canonical
 from modelpick.registry.interface import Variant
 from modelpick.registry.reader import Registry
+from modelpick.values import dataclass
 
 LADDER = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "Q2_K")
 """The mixes in use, best first."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from modelpick.estimation.plan import Offer
 from modelpick.hardware.cards import card_pool, device_of, free_of_host, inside_of
 from modelpick.hardware.interface import AcceleratorSpec, Hardware, MemoryPool
 from modelpick.hardware.machines import MACHINES
 from modelpick.units import GIB
+from modelpick.values import replace
 
 _COUNTS = (1, 2, 4)
 _LEAST_HOST = 32 * GIB

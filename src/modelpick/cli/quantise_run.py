@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from modelpick.errors import UsageError
 from modelpick.licensing.interface import Asker
 from modelpick.output.interface import Document
 from modelpick.quantisation.interface import Quantised, Recipe
+from modelpick.values import dataclass, replace
 
 if TYPE_CHECKING:
     from modelpick.cli.asker_options import PolicyChoice

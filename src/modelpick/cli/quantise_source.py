@@ -7,12 +7,12 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelpick.acquisition.interface import Artifact, ArtifactFile, Observer, Plan
 from modelpick.errors import ModelpickError, NotFoundError
+from modelpick.values import dataclass, field
 
 if TYPE_CHECKING:
     from modelpick.cli.download_license import Licensed

@@ -7,7 +7,6 @@ import io
 import shutil
 import tempfile
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +18,7 @@ from modelpick.acquisition.settings import patience
 from modelpick.acquisition.transfer import Transfer
 from modelpick.errors import IntegrityError, NetworkError, NotFoundError
 from modelpick.quantisation.hub_source import HubSource, Write
+from modelpick.values import replace
 
 _SMALL = (".json", ".model", ".jinja", ".txt", "LICENSE", "README.md")
 _MOST_SMALL_BYTES = 256 * 1024 * 1024

@@ -7,8 +7,6 @@ their constants with their error in ``speed_constants``. Source: fitted on publi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from modelpick.estimation.interface import (
     Architecture,
     Placement,
@@ -22,6 +20,7 @@ from modelpick.estimation.speed_machine import Machine, constants_of, machine_of
 from modelpick.estimation.speed_parts import Part, card_prompt, decode_seconds, host_prompt, parts_of
 from modelpick.estimation.speed_work import Work, work_of
 from modelpick.hardware.interface import Hardware
+from modelpick.values import dataclass, replace
 
 PROMPT_TOKENS = 1024
 """The prompt that prompt speed and time to first token are stated for, unless the context is smaller."""

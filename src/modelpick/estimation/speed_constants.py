@@ -17,7 +17,7 @@ they are the width of the ranges. On 74 runs of a source that no fit saw the con
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from modelpick.values import dataclass
 
 Spread = tuple[float, float]
 

@@ -6,7 +6,6 @@ Where a figure is missing a typical one of the family stands in, ``known`` is Fa
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
 from modelpick.estimation.cpu_memory import published_bandwidth
@@ -21,6 +20,7 @@ from modelpick.estimation.speed_constants import (
     GpuConstants,
 )
 from modelpick.hardware.interface import Cpu, Device, Hardware
+from modelpick.values import dataclass
 
 _LOW_POWER = re.compile(r"\d(u|y|g\d|ge|t)\b|ultra \d \d\d\dv|m-5y|\bn(95|97|100|150|200)\b")
 _UNKNOWN_MEMORY = 40e9

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from modelpick.estimation.interface import Placement, Settings
 from modelpick.estimation.speed_constants import ENGINE_LAYERS, Constants, CpuConstants
 from modelpick.estimation.speed_laws import cores_rate, cpu_token_seconds, gpu_token_seconds, prompt_seconds
 from modelpick.estimation.speed_machine import Card, Host, Machine, constants_of
 from modelpick.estimation.speed_work import HALF, Work
+from modelpick.values import dataclass
 
 _ROUNDING = 1e-9
 

@@ -6,7 +6,6 @@ that are used), the output matrix, one row of the embedding, and the cache of ev
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 from modelpick.estimation.interface import Architecture, Settings, Shape, VariantSpec
@@ -18,6 +17,7 @@ from modelpick.estimation.tensors import (
     value_dim_of,
 )
 from modelpick.formats.ggml import TYPES
+from modelpick.values import dataclass
 
 HALF, BYTE, PACKED = 0, 1, 2
 """Kernel classes: unquantised, whole bytes or plain four-bit blocks, and packed super-blocks (K- and I-quants)."""
