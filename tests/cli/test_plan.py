@@ -96,7 +96,9 @@ def test_explain_shows_arithmetic_that_adds_up(body):
     together = float(row["arithmetic"][-1].split("together ")[1].split(" ms")[0])
     assert sum(terms) == pytest.approx(together, abs=0.03)
     assert 1000 / together == pytest.approx(row["decode_tokens_per_second"]["likely"], rel=0.01)
-    assert sum(pool["required_bytes"] for pool in row["pools"]) == row["required_bytes"]
+    on_devices = [pool for pool in row["pools"] if pool["device"] is not None]
+    assert row["placement"] == "gpu"
+    assert sum(pool["required_bytes"] for pool in on_devices) == row["required_bytes"]
 
 
 def test_the_table_says_the_same_and_stdout_is_only_the_answer(run):
