@@ -4,6 +4,7 @@ import pytest
 from tests.estimation.machines import machine, unified
 from tests.estimation.recorded import SHAPES
 
+from modelpick.errors import UsageError
 from modelpick.estimation.architecture import from_config
 from modelpick.estimation.context import best_quantisation, max_context
 from modelpick.estimation.footprint import footprint
@@ -279,3 +280,8 @@ def test_bits_of_other_formats(format_, name, bits):
     expected = (linear * bits + outer * outer_bits) / 8
     made = footprint(LLAMA_70B, VariantSpec(format_, name), Settings(runtime="transformers"))
     assert made.weights == pytest.approx(expected, rel=0.005)
+
+
+def test_a_cache_type_that_does_not_exist():
+    with pytest.raises(UsageError, match="q7_9"):
+        footprint(LLAMA_8B, Q4, Settings(cache_type_k="q7_9"))

@@ -204,3 +204,18 @@ def test_noise_after_the_magic_is_refused_or_harmless(noise):
         parse(b"GGUF\x03\x00\x00\x00" + noise)
     except IntegrityError as error:
         assert "test.gguf" in error.message
+
+
+def test_a_long_array_of_strings_is_passed_over_and_its_damage_seen():
+    words = [f"word{number}" for number in range(KEPT_ITEMS + 1)]
+    data = header({"a": words, "b": 7})
+    found = parse(data)
+    assert (found.metadata["a"], found.metadata["b"]) == (Skipped(len(words)), 7)
+    for length in range(60, len(data) - 20, 9973):
+        with pytest.raises(IntegrityError):
+            parse(data[:length])
+    damaged = bytearray(data)
+    place = data.index(b"word2000") - 8
+    damaged[place : place + 8] = struct.pack("<Q", 2**63)
+    with pytest.raises(IntegrityError, match="announced"):
+        parse(bytes(damaged))

@@ -6,10 +6,10 @@ error 0.01 %, see ``benchmarks/accuracy.py``). All sizes are bytes.
 
 from __future__ import annotations
 
-from modelpick.estimation.cache import CELL_STEP, Cells, cells_of, micro_batch
+from modelpick.estimation.cache import CELL_STEP, Cells, cache_type, cells_of, micro_batch
 from modelpick.estimation.families import GENERIC, Family, family_of
 from modelpick.estimation.interface import Settings, Shape
-from modelpick.formats.ggml import TYPES, padded
+from modelpick.formats.ggml import padded
 
 
 def masks_bytes(shape: Shape, settings: Settings, cells: Cells, batch: int) -> int:
@@ -88,7 +88,7 @@ def _state_width(shape: Shape) -> int:
 
 
 def _rotated(settings: Settings) -> bool:
-    return TYPES[settings.cache_type_k.upper()].quantised or TYPES[settings.cache_type_v.upper()].quantised
+    return cache_type(settings.cache_type_k).quantised or cache_type(settings.cache_type_v).quantised
 
 
 def _rotation_bytes(shape: Shape, settings: Settings) -> int:

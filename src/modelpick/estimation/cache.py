@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from modelpick.errors import UsageError
 from modelpick.estimation.interface import Recurrence, Settings, Shape
 from modelpick.estimation.memo import remembered
 from modelpick.estimation.tensors import head_dim_of, kv_heads_of, value_dim_of
-from modelpick.formats.ggml import TYPES, padded
+from modelpick.formats.ggml import TYPES, GgmlType, padded
 
 CELL_STEP = 256
 
@@ -23,6 +24,20 @@ class Cells:
     full: int
     sliding: int
     streams: int
+
+
+CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+"""What llama.cpp takes for ``--cache-type-k`` and ``--cache-type-v``."""
+
+
+def cache_type(name: str) -> GgmlType:
+    """The type of a cache's elements.
+
+    :raises UsageError: when llama.cpp has no cache of that type.
+    """
+    if name.lower() not in CACHE_TYPES:
+        raise UsageError(f"no cache of type {name!r}", hint=f"one of {', '.join(CACHE_TYPES)}")
+    return TYPES[name.upper()]
 
 
 def context_cells(settings: Settings) -> int:
@@ -51,10 +66,10 @@ def layer_row_bytes(shape: Shape, settings: Settings, layer: int) -> int:
     """Bytes of one cell of one layer's keys and values."""
     if shape.attention[layer] == "none":
         return 0
-    keys = TYPES[settings.cache_type_k.upper()]
+    keys = cache_type(settings.cache_type_k)
     if shape.mla:
         return (shape.mla.kv_lora_rank + shape.mla.rope_dim) * keys.bytes // keys.block
-    values = TYPES[settings.cache_type_v.upper()]
+    values = cache_type(settings.cache_type_v)
     heads = kv_heads_of(shape, layer)
     return (
         heads * head_dim_of(shape, layer) * keys.bytes // keys.block

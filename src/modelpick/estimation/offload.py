@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 from modelpick.estimation.buffers import device_compute_bytes as whole_compute_bytes
 from modelpick.estimation.buffers import masks_bytes, stage_bytes
-from modelpick.estimation.cache import cells_of, layer_cache_bytes, micro_batch, state_bytes_per_layer
+from modelpick.estimation.cache import cache_type, cells_of, layer_cache_bytes, micro_batch, state_bytes_per_layer
 from modelpick.estimation.interface import Settings, Shape
 from modelpick.estimation.weights import Weights
-from modelpick.formats.ggml import TYPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ def _copied_attention(shape: Shape, settings: Settings, cache: int, copied: int,
     """Attention over the host's cache: one layer's keys and values are copied, and the last weight still lies there."""
     row = 4 * micro_batch(settings)
     held = cache + row * (2 * shape.hidden + shape.heads * shape.head_dim)
-    quantised = TYPES[settings.cache_type_k.upper()].quantised
+    quantised = cache_type(settings.cache_type_k).quantised
     if "sliding" in shape.attention:
         return held + (copied if quantised else 2 * row * shape.kv_heads * shape.head_dim)
     width = shape.experts.used * shape.experts.ffn if shape.experts else shape.ffn

@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO, Literal, NoReturn
 
 from modelpick.errors import IntegrityError
 from modelpick.formats.ggml import ALIGNMENT, BY_ID, GgmlType, padded
@@ -222,6 +222,23 @@ class _Reader:
         while count:
             count -= len(self.take(min(count, _CHUNK)))
 
+    def skip_strings(self, count: int) -> None:
+        """Pass over so many strings. A tokenizer has some hundred thousand, hence the plain loop."""
+        read, left = self.stream.read, self.size - self.position
+        order: Literal["big", "little"] = "big" if self.big_endian else "little"
+        for _ in range(count):
+            head = read(8)
+            length = int.from_bytes(head, order)
+            left -= 8 + length
+            if left < 0 or len(head) < 8:
+                self.fail(f"a string of {length:,} bytes is announced and {max(left + length, 0):,} are left")
+            while length:
+                part = len(read(min(length, _CHUNK)))
+                if not part:
+                    self.fail(f"the file ends {length:,} bytes before the end of a string")
+                length -= part
+        self.position = self.size - left
+
     def scalar(self, code: str) -> int:
         """A whole number."""
         order = ">" if self.big_endian else "<"
@@ -273,8 +290,7 @@ class _Reader:
         if length <= KEPT_ITEMS and depth == 0:
             return tuple(self.value(kind, key, depth + 1) for _ in range(length))
         if kind == _STRING:
-            for _ in range(length):
-                self.skip(self.scalar("Q"))
+            self.skip_strings(length)
         elif kind == _ARRAY:
             for _ in range(length):
                 self.array(key, depth + 1)
