@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from modelpick.cli.asker_options import PolicyChoice
 from modelpick.licensing.decide import decide
 from modelpick.licensing.interface import Asker, Decision, Verdict
@@ -9,13 +11,20 @@ from modelpick.licensing.serialise import from_json
 from modelpick.registry.layers import Layers
 from modelpick.selection.interface import Entry
 
+if TYPE_CHECKING:
+    from datetime import date
+
+
+def _today() -> date:
+    from datetime import date
+
+    return date.today()
+
 
 class Decider:
     """What a policy says of each model for whoever is asking."""
 
     def __init__(self, registry: Layers, choice: PolicyChoice, asker: Asker) -> None:
-        from datetime import date
-
         catalogue = None
         if choice.needs_catalogue:
             from modelpick.licensing.rows import catalogue_of
@@ -25,7 +34,7 @@ class Decider:
         self.policy = choice.load(catalogue)
         self._registry = registry
         self._asker = asker
-        self._today = date.today()
+        self._today = _today() if self.policy.exceptions else None
         self._verdicts: dict[str, Verdict] = {}
 
     @property

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from click.shell_completion import CompletionItem
 
     from modelpick.hardware.interface import AcceleratorSpec
 
@@ -26,6 +27,8 @@ class Names(click.ParamType[str]):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
         """Names that begin with what was typed, or have a word that does; none when the registry cannot be read."""
+        from click.shell_completion import CompletionItem
+
         registry = ctx.params.get("registry")
         try:
             return [CompletionItem(name) for name in self.complete(incomplete, str(registry) if registry else None)]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from modelpick.licensing.asker import regions_of
 from modelpick.licensing.interface import Asker, Obligation
+from modelpick.values import dataclass
 
 Finding = Literal["forbids", "met", "open", "duty", "none"]
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from modelpick.licensing.catalogue import Catalogue
 from modelpick.licensing.conflicts import conflict_of
 from modelpick.licensing.declared import UNKNOWN
 from modelpick.licensing.lineage import COPIES, OWN_PARTS, Link
+from modelpick.values import dataclass, field
 
 
 @dataclass(slots=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from typing import TYPE_CHECKING
 
 from modelpick.licensing.clauses import Outcome, weigh
 from modelpick.licensing.interface import Asker, CommercialUse, Decision, Verdict
 from modelpick.licensing.policy import Policy, judge_policy
+
+if TYPE_CHECKING:
+    from datetime import date
 
 NOBODY = Asker()
 """An asker who said nothing."""

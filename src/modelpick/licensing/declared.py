@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from modelpick.licensing.catalogue import NOTHING_SAID, Catalogue, spelling
 from modelpick.licensing.interface import Card
 from modelpick.licensing.names import is_pull_request
 from modelpick.licensing.rules import Checkpoint
 from modelpick.licensing.texts import recognise
+from modelpick.values import dataclass
 
 UNKNOWN = "unknown"
 """The key of the catalogue for "no grant was found"."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from modelpick.licensing.catalogue import COMMERCIAL_ORDER, Catalogue, spelling, strictest_use
 from modelpick.licensing.combine import Outcome, combine
@@ -22,6 +21,7 @@ from modelpick.licensing.lineage import Link, Resolve, named_parents, outside, u
 from modelpick.licensing.links import canonical_link, cycle_link, link_of, under
 from modelpick.licensing.names import owner_of, plain_name, unpacked
 from modelpick.licensing.rules import Checkpoint
+from modelpick.values import replace
 
 MAX_DEPTH = 32
 """Longer chains than this are not followed."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from modelpick.licensing.catalogue import Catalogue
 from modelpick.licensing.interface import Card, CommercialUse, Confidence, ParentInfo, Step
 from modelpick.licensing.names import is_text, looks_like_copy, owner_of, plain_name, unpacked
 from modelpick.licensing.rules import Checkpoint
+from modelpick.values import dataclass, field
 
 Resolve = Callable[[str], ParentInfo | None]
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING
 
 from modelpick.errors import UsageError
 from modelpick.licensing.interface import STRICTNESS, CommercialUse, Confidence, Verdict
+from modelpick.values import dataclass
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from modelpick.licensing.catalogue import Catalogue
 
 CONFIDENCES: tuple[Confidence, ...] = ("low", "medium", "high")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from modelpick.licensing.interface import Confidence
 from modelpick.licensing.names import base_of, hint_form, is_plain_tail, is_text, owner_of
+from modelpick.values import dataclass
 
 SECTIONS = (
     "checkpoint",

@@ -6,7 +6,6 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from modelpick.errors import ModelpickError, UsageError
 from modelpick.registry.lines import line_of_json, line_of_toml
 from modelpick.registry.text import AcceleratorText, CollectionText, LicenseText, ModelText
+from modelpick.values import dataclass
 
 LARGEST_FILE = 64 * 1024 * 1024
 _LARGEST_FIELD = 1024 * 1024

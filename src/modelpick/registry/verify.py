@@ -7,13 +7,13 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from modelpick.registry.build import build
 from modelpick.registry.draft import no_fit, no_judge
 from modelpick.registry.files import check_file, damaged, open_registry
 from modelpick.registry.interface import AbilityFit, Judge
+from modelpick.values import dataclass
 
 _EMPTY_WANTED = {
     "licence keys are in the catalogue": "SELECT slug, license_key FROM model WHERE license_key IS NOT NULL"
