@@ -42,7 +42,7 @@ def machine() -> Hardware:
 
 
 def per_minute(task: Callable[[], None], seconds: float) -> float:
-    """How often a task runs in a minute, from a run of so many seconds of processor time: other programs do not count."""
+    """How often a task runs in a minute, from so many seconds of processor time: other programs do not count."""
     start, count = time.process_time(), 0
     while time.process_time() - start < seconds:
         for _ in range(20):

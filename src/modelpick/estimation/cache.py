@@ -104,7 +104,12 @@ def _rows(shape: Shape, settings: Settings) -> _Rows:
 
 
 def _sum_rows(shape: Shape, settings: Settings) -> _Rows:
-    each = tuple(layer_row_bytes(shape, settings, layer) for layer in range(shape.layers))
+    if shape.kv_heads_by_layer or shape.head_dim_by_layer:
+        each = tuple([layer_row_bytes(shape, settings, layer) for layer in range(shape.layers)])
+    else:
+        attends = next((layer for layer, kind in enumerate(shape.attention) if kind != "none"), None)
+        row = 0 if attends is None else layer_row_bytes(shape, settings, attends)
+        each = tuple([0 if kind == "none" else row for kind in shape.attention])
     pairs = list(zip(each, shape.attention, strict=True))
     return _Rows(
         each,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-_MOST = 32768
+_MOST = 4096
 _kept: dict[tuple[str, int, Hashable], tuple[object, Any]] = {}
 
 
