@@ -93,8 +93,8 @@ def start(program: str, home: Path, endpoint: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL)
 
 
-def timed(program: str, home: Path, endpoint: str) -> tuple[float, float]:
-    """Seconds and peak resident MB of one whole download."""
+def timed(program: str, home: Path, endpoint: str) -> tuple[float, float, float]:
+    """Seconds, seconds of CPU and peak resident MB of one whole download."""
     shutil.rmtree(home, ignore_errors=True)
     begun = time.perf_counter()
     running = start(program, home, endpoint)
@@ -102,20 +102,23 @@ def timed(program: str, home: Path, endpoint: str) -> tuple[float, float]:
     seconds = time.perf_counter() - begun
     if status:
         raise SystemExit(f"{program} ended with {os.waitstatus_to_exitcode(status)}")
-    return seconds, usage.ru_maxrss / 1000
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000
 
 
 def compare(scratch: Path, server: Server, rounds: int) -> None:
     """Both programs in turns, and the ratio of their medians."""
-    results: dict[str, list[tuple[float, float]]] = {"library": [], "modelpick": []}
+    results: dict[str, list[tuple[float, float, float]]] = {"library": [], "modelpick": []}
     for number in range(rounds):
         for program in ("library", "modelpick") if number % 2 == 0 else ("modelpick", "library"):
             results[program].append(timed(program, scratch / program, server.endpoint))
-            seconds, megabytes = results[program][-1]
-            print(f"round {number + 1}  {program:9}  {seconds:6.2f} s  {megabytes:5.0f} MB", flush=True)
+            seconds, processor, megabytes = results[program][-1]
+            print(
+                f"round {number + 1}  {program:9}  {seconds:6.2f} s  CPU {processor:5.2f} s  {megabytes:4.0f} MB",
+                flush=True,
+            )
             shutil.rmtree(scratch / program)
-    middle = {name: statistics.median(seconds for seconds, _ in rows) for name, rows in results.items()}
-    peak = {name: max(megabytes for _, megabytes in rows) for name, rows in results.items()}
+    middle = {name: statistics.median(row[0] for row in rows) for name, rows in results.items()}
+    peak = {name: max(row[2] for row in rows) for name, rows in results.items()}
     print(f"time: {middle['modelpick'] / middle['library']:.2f} of the library's (aim: at most 1.15)")
     print(f"memory: {peak['modelpick'] - peak['library']:+.0f} MB (aim: at most +200)")
 
