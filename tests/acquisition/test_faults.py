@@ -331,7 +331,7 @@ def test_one_failing_file_ends_the_others(hub: Hub, plan: Planner, download: Dow
 def test_files_come_at_once_over_a_distance_and_stop_together(
     hub: Hub, plan: Planner, download: Download, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("modelpick.acquisition.transfer._NEAR_MICROSECONDS", 0)  # The loopback counts as far.
+    monkeypatch.setattr("modelpick.acquisition.lanes._NEAR_MICROSECONDS", 0)  # The loopback counts as far.
     files: dict[str, Any] = {f"m-Q4_K_M-{n:05}-of-00004.gguf": gguf(2 * MIB, seed=n) for n in (1, 2, 3, 4)}
     hub.add(Repo("org/model-GGUF", files))
     hub.rate = 4 * MIB

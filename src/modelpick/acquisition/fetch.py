@@ -23,6 +23,7 @@ from modelpick.acquisition.interface import (
     Plan,
     RemoteFile,
 )
+from modelpick.acquisition.lanes import Lanes
 from modelpick.acquisition.progress import Meter, Stopped
 from modelpick.acquisition.store import (
     Place,
@@ -35,11 +36,12 @@ from modelpick.acquisition.store import (
     require_room,
     write_ref,
 )
-from modelpick.acquisition.transfer import Lanes, Transfer
+from modelpick.acquisition.transfer import Transfer
 from modelpick.errors import IntegrityError, RoomError
 from modelpick.units import format_bytes
 
 _AT_ONCE = 4
+_WORTH_SAYING_BYTES = 2**30
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 Inspect = Callable[[Path, RemoteFile], None]
@@ -120,6 +122,8 @@ class _Run:
             if where.final.exists() and where.pointer is None:
                 self._keep_users(file, where)
             return None
+        if file.bytes >= _WORTH_SAYING_BYTES:
+            self.meter.tell(Event("checking", path=file.path, message="hashing what is here"))
         sums = sums_of(where.final, file)
         if not sums.matches(file):
             if where.pointer is None:

@@ -14,12 +14,11 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from modelpick import __version__
+from modelpick.acquisition.answers import card_of, files_of, mapping, text
 from modelpick.acquisition.faults import offline, translated, unreachable
-from modelpick.acquisition.interface import HubSettings, Listing, Patience, RemoteFile
-from modelpick.acquisition.names import harmless, unsafe
+from modelpick.acquisition.interface import HubSettings, Listing, Patience
 from modelpick.acquisition.settings import keep_to_the_matter
 from modelpick.errors import IntegrityError, ModelpickError, NetworkError
-from modelpick.licensing.interface import Card
 
 T = TypeVar("T")
 
@@ -50,17 +49,17 @@ def describe(repo: str, revision: str, hub: HubSettings, patience: Patience | No
         raise
     except Exception as error:
         raise translated(error, repo, hub.endpoint) from error
-    files, refused = _files(entries)
-    gguf, tensors = _mapping(info.gguf), getattr(info.safetensors, "total", None)
+    files, refused = files_of(entries)
+    gguf, tensors = mapping(info.gguf), getattr(info.safetensors, "total", None)
     return Listing(
         repo=info.id,
         asked=repo,
         revision=revision,
         commit=info.sha,
         files=files,
-        card=_card(info),
+        card=card_of(info),
         gated=info.gated if isinstance(info.gated, str) else ("auto" if info.gated else None),
-        architecture=_text(gguf.get("architecture")),
+        architecture=text(gguf.get("architecture")),
         params_total=gguf.get("total") or tensors,
         unsafe=refused,
     )
@@ -207,55 +206,3 @@ def _tree(repo: str, commit: str, hub: HubSettings, patience: Patience) -> list[
             return entries
         url = at(following, hub)
     raise IntegrityError(f"{repo}: the listing does not end ({len(entries):,} files so far)")
-
-
-def _files(entries: list[dict[str, Any]]) -> tuple[tuple[RemoteFile, ...], tuple[str, ...]]:
-    """The entries as files; names that could do harm are set apart, made harmless."""
-    files, refused = [], []
-    for entry in entries:
-        if not isinstance(entry, dict) or entry.get("type") != "file":
-            continue
-        path = str(entry.get("path"))
-        if unsafe(path):
-            refused.append(harmless(path))
-            continue
-        lfs = _mapping(entry.get("lfs"))
-        size, sha = lfs.get("size", entry.get("size")), lfs.get("oid") or lfs.get("sha256")
-        if not isinstance(size, int) or size < 0 or (sha and not re.fullmatch(r"[0-9a-f]{64}", str(sha))):
-            raise IntegrityError(f"the Hub lists {harmless(path)} without a size or with a hash that is none")
-        blob = str(entry.get("oid") or "")
-        files.append(RemoteFile(path, size, sha, blob if re.fullmatch(r"[0-9a-f]{40}", blob) else None))
-    return tuple(files), tuple(refused)
-
-
-def _card(info: Any) -> Card:
-    data = info.card_data.to_dict() if info.card_data else {}
-    declared = data.get("license")
-    bases = data.get("base_model")
-    relation = data.get("base_model_relation")
-    return Card(
-        name=info.id,
-        license=tuple(map(str, declared)) if isinstance(declared, list) else (str(declared) if declared else None),
-        license_name=_text(data.get("license_name")),
-        license_link=_text(data.get("license_link")),
-        base_models=tuple((str(base), _text(relation)) for base in _several(bases)),
-        relation=_text(relation),
-        tags=tuple(map(str, info.tags or ())),
-        datasets=tuple(map(str, _several(data.get("datasets")))),
-        model_type=_text(_mapping(info.config).get("model_type")),
-        released=info.created_at.date().isoformat() if info.created_at else None,
-    )
-
-
-def _several(value: object) -> list[object]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _text(value: object) -> str | None:
-    return str(value) if value else None
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

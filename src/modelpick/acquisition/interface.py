@@ -196,8 +196,8 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something an observer may want to show: ``start``, ``progress``, ``reuse``, ``waiting``, ``retry``,
-    ``verified``, ``done``. Totals are over all files of the plan."""
+    """Something an observer may want to show: ``start``, ``progress``, ``checking``, ``reuse``, ``waiting``,
+    ``retry``, ``verified``, ``done``. Totals are over all files of the plan."""
 
     kind: str
     path: str | None = None

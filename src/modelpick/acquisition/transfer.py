@@ -8,11 +8,8 @@ its own lock. Every try begins at the Hub's address: what it redirects to is sig
 from __future__ import annotations
 
 import re
-import socket
-import struct
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
@@ -21,13 +18,13 @@ from modelpick.acquisition.digest import Follower, Sums
 from modelpick.acquisition.faults import translated
 from modelpick.acquisition.hub import pause
 from modelpick.acquisition.interface import Event, HubSettings, Patience, RemoteFile
+from modelpick.acquisition.lanes import Lanes, is_far
 from modelpick.acquisition.progress import Meter, Stopped
 from modelpick.errors import IntegrityError, NetworkError
 from modelpick.units import format_bytes
 
 _LONGEST_ANSWER = 32 * 2**30
 """Content networks do not send more than about 50 GB in one answer; larger files come in several ranges."""
-_NEAR_MICROSECONDS = 1_000
 _BUSY = (408, 429, 500, 502, 503, 504)
 
 
@@ -37,42 +34,6 @@ class _Again(Exception):
     def __init__(self, reason: str, wait: float | None = None) -> None:
         super().__init__(reason)
         self.wait = wait
-
-
-class Lanes:
-    """How many files come at once: several over a distance, one at a time where a single one fills the line.
-
-    A server that is faster than this process fills the buffers of every connection (some 4 MiB each), and a killed
-    process has to fetch all of that again.
-    """
-
-    def __init__(self, at_most: int) -> None:
-        self._more = at_most - 1
-        self._turns = threading.Semaphore(1)
-        self._lock = threading.Lock()
-
-    def widen(self) -> None:
-        """The server is far: let all in."""
-        with self._lock:
-            if self._more:
-                self._turns.release(self._more)
-                self._more = 0
-
-    @contextmanager
-    def turn(self, stop: threading.Event) -> Iterator[None]:
-        """Wait for a lane and hold it.
-
-        :raises Stopped: when ``stop`` is set before there is one.
-        """
-        while not self._turns.acquire(timeout=0.2):
-            if stop.is_set():
-                raise Stopped
-        try:
-            if stop.is_set():
-                raise Stopped
-            yield
-        finally:
-            self._turns.release()
 
 
 class Transfer:
@@ -167,7 +128,7 @@ class Transfer:
             with get_session().stream(
                 "GET", self.url, headers=headers, timeout=limits, follow_redirects=True
             ) as answer:
-                if _is_far(answer):
+                if is_far(answer):
                     self.lanes.widen()
                 stop = self._check(answer, sink, stop)
                 self._copy(answer, sink, follower, stop)
@@ -248,21 +209,6 @@ class Transfer:
         except Exception as error:
             raise translated(error, self.repo, self.hub.endpoint) from error
         raise NetworkError(f"{self.file.path}: the Hub answers {answer.status_code}", hint="try again later")
-
-
-def _is_far(answer: Any) -> bool:
-    """Whether packets take noticeable time to the server, as they do everywhere but on one machine or its network."""
-    stream = answer.extensions.get("network_stream")
-    connection = stream.get_extra_info("socket") if stream else None
-    information = getattr(socket, "TCP_INFO", None)
-    if connection is None or information is None:
-        return True
-    try:
-        # struct tcp_info of linux/tcp.h (4.6 and later): tcpi_min_rtt, in microseconds, stands at byte 148.
-        (delay,) = struct.unpack_from("=I", connection.getsockopt(socket.IPPROTO_TCP, information, 152), 148)
-    except (OSError, struct.error, AttributeError):
-        return True
-    return bool(delay >= _NEAR_MICROSECONDS)
 
 
 class _FromZero(Exception):

@@ -35,7 +35,7 @@ def message_line(kind: str, path: str | None, message: str | None) -> str | None
             return f"verified {path}"
         case "reuse":
             return f"found {path} on this disk ({message})"
-        case "waiting" | "retry":
+        case "waiting" | "retry" | "checking":
             return f"{path}: {message}"
         case _:
             return None
