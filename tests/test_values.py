@@ -65,6 +65,15 @@ def test_wrong_calls_are_refused_alike(both: tuple[type, type], args: tuple[int,
     assert said[0] == said[1]
 
 
+@pytest.mark.parametrize(("args", "kwargs"), CALLS)
+def test_the_first_instances_and_the_many_after_are_alike(both, args, kwargs) -> None:
+    kind = both[0]
+    first = kind(*args, **kwargs)
+    assert all(kind(*args, **kwargs) == first for _ in range(50))
+    with pytest.raises(TypeError):
+        kind(1)
+
+
 def test_defaults_are_not_shared(both: tuple[type, type]) -> None:
     one, other = both[0](1, 2), both[0](1, 2)
     one.tags.append("only here")

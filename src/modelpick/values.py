@@ -82,14 +82,58 @@ def _made(cls: type, frozen: bool) -> type:
 
 
 def _init_later(frozen: bool) -> Any:
+    """``__init__`` by a loop for the first instances, and as the standard library writes it for those that follow.
+
+    Most classes of one answer have a handful of instances: compiling a method for them costs more than it saves.
+    """
+    made: dict[type, int] = {}
+    plans: dict[type, Any] = {}
+
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         kind = type(self)
-        init = _compiled(kind)
-        # The class that declares the fields may be a base of this one: each gets its own.
-        kind.__init__ = init
-        init(self, *args, **kwargs)
+        count = made[kind] = made.get(kind, 0) + 1
+        plan = plans.get(kind)
+        if plan is None:
+            plan = plans[kind] = None if hasattr(kind, "__post_init__") else _plan_of(kind)
+        if count > _FEW or not plan or not _filled(self, plan, args, kwargs):
+            # What the loop cannot fill is a wrong call, and is refused in the original's words.
+            init = _compiled(kind)
+            kind.__init__ = init
+            init(self, *args, **kwargs)
 
     return __init__
+
+
+_FEW = 12
+_REQUIRED = object()
+
+
+def _plan_of(kind: type) -> tuple[tuple[str, Any, Any], ...]:
+    """Of each field its name, its slot's setter and its default."""
+    defaults: dict[str, Any] = kind.__defaults_of_fields__  # type: ignore[attr-defined]
+    names: tuple[str, ...] = kind.__match_args__  # type: ignore[attr-defined]
+    return tuple((name, _slot_of(kind, name).__set__, defaults.get(name, _REQUIRED)) for name in names)
+
+
+def _filled(self: Any, plan: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Set all fields; False when the arguments do not fit them."""
+    given, used = len(args), 0
+    if given > len(plan):
+        return False
+    for place, (name, put, default) in enumerate(plan):
+        if place < given:
+            value = args[place]
+        elif name in kwargs:
+            value = kwargs[name]
+            used += 1
+        elif default is _REQUIRED:
+            return False
+        elif isinstance(default, _Field):
+            value = default.default_factory() if default.default_factory else default.default
+        else:
+            value = default
+        put(self, value)
+    return used == len(kwargs)
 
 
 def _compiled(kind: type) -> Any:
