@@ -30,7 +30,7 @@ def test_no_estimate_beats_its_bound(options: HardwareOptions) -> None:
     with Layers.open() as registry:
         shelf = RegistryShelf(registry)
         for size_class, _ in shelf.size_classes("chat", "any"):
-            for entry, _ in zip(shelf.entries("chat", "any", size_class), range(6), strict=False):
+            for entry, _ in zip(shelf.entries("chat", "any", size_class), range(8), strict=False):
                 for option in options_for(entry, hardware, needs, frozenset()):
                     if option.quantisation not in (LADDER[0], LADDER[3], LADDER[-1]):
                         continue
