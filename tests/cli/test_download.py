@@ -299,3 +299,17 @@ def test_a_models_place_in_other_stores_is_listed(hub: Hub, run: Runner, tmp_pat
 def test_recommending_from_an_empty_disk_says_so(run: Runner) -> None:
     done = run("recommend", "--installed", "--json")
     assert done.code == 3 and "on this disk" in error(done)["message"]
+
+
+def test_an_address_of_the_hub_is_a_name_too(hub: Hub, run: Runner) -> None:
+    small(hub)
+    for name in ("hf.co/acme/tiny:Q8_0", "https://huggingface.co/acme/tiny"):
+        assert run("download", name, "--dry-run", "--json").json("download")["plan"]["repo"] == "acme/tiny"
+
+
+def test_a_place_that_cannot_be_written_is_said(hub: Hub, run: Runner, tmp_path: Path) -> None:
+    small(hub)
+    (tmp_path / "file").write_text("x")
+    assert run("download", "acme/tiny", "--to", tmp_path / "file").code == 2
+    done = run("download", "acme/tiny", "--to", tmp_path / "file" / "below", "--json")
+    assert done.code == 2 and "cannot be written" in error(done)["message"]

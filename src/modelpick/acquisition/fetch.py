@@ -37,7 +37,7 @@ from modelpick.acquisition.store import (
     write_ref,
 )
 from modelpick.acquisition.transfer import Transfer
-from modelpick.errors import IntegrityError, RoomError
+from modelpick.errors import IntegrityError, RoomError, UsageError
 from modelpick.units import format_bytes
 
 _AT_ONCE = 4
@@ -109,7 +109,10 @@ class _Run:
             self.stop.set()
             if error.errno in _NO_ROOM:
                 raise self._full(file) from error
-            raise
+            raise UsageError(
+                f"{error.filename or self.plan.target} cannot be written: {error.strerror or error}",
+                hint="choose another folder with --to DIR, or another cache with HF_HOME",
+            ) from error
         except BaseException:
             self.stop.set()
             raise

@@ -73,11 +73,12 @@ def may_fetch(listing: Listing, hub: HubSettings) -> bool:
 
     if listing.gated is None:
         return True
+    api = HfApi(endpoint=hub.endpoint, token=hub.token)
     try:
-        HfApi(endpoint=hub.endpoint, token=hub.token).auth_check(listing.repo)
+        _within(ANSWER_SECONDS, hub, lambda: api.auth_check(listing.repo))
     except GatedRepoError:
         return False
-    except (OSError, httpx.HTTPError):
+    except (ModelpickError, OSError, httpx.HTTPError):
         return True  # The download itself will tell.
     return True
 

@@ -121,7 +121,8 @@ def point(pointer: Path, blob: Path) -> None:
     target = os.path.relpath(blob, pointer.parent)
     if pointer.is_symlink() and str(pointer.readlink()) == target:
         return
-    fresh = pointer.with_name(f".{os.getpid()}-{pointer.name[:100]}")
+    # Not beside the pointer: what a kill leaves there would look like one of the model's files.
+    fresh = blob.with_name(f"{blob.name}.{os.getpid()}.link")
     fresh.unlink(missing_ok=True)
     try:
         fresh.symlink_to(target)

@@ -41,7 +41,13 @@ Examples:
     help="gguf or safetensors: the weights wanted. table, json, jsonl, csv or markdown: how to answer. May be both.",
 )
 @click.option("--revision", default="main", metavar="R", help="A branch, tag or commit [default: main].")
-@click.option("--to", "folder", type=click.Path(path_type=Path), metavar="DIR", help="A folder, not the Hub's cache.")
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="A folder of yours, not the Hub's cache.",
+)
 @click.option("--for", "runtime", type=click.Choice(RUNTIMES), help="Hand the files over to this program.")
 @click.option("--create", is_flag=True, help="With --for ollama: run `ollama create`, do not only print it.")
 @click.option(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from modelpick.registry.reader import Registry
 
 _REPO = re.compile(r"[\w.-]+/[\w.-]+")
+_HOST = re.compile(r"^(?:https?://)?(?:hf\.co|huggingface\.co)/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ def subject(registry: Registry, request: Request) -> tuple[ModelFacts | None, Wi
 
     :raises NotFoundError: when no weights of it are published, or nothing has that name.
     """
-    name, _, tag = request.model.partition(":") if "/" in request.model else (request.model, "", "")
+    asked = _HOST.sub("", request.model)
+    name, _, tag = asked.partition(":") if "/" in asked else (asked, "", "")
     facts = facts_of(registry, name)
     quantisation = request.quantisation or tag or None
     sources = _repository(name, facts) if _is_repository(name, facts) else _variants(facts)
@@ -156,9 +158,16 @@ def _variants(facts: ModelFacts | None) -> tuple[Source, ...]:
 
 def _unpublished(facts: ModelFacts) -> NotFoundError:
     model = facts.model
-    how = {"service": "it is a service", "api": "it is reached by an API", "closed": "it is closed"}
+    how = {
+        "service": "it is a service of",
+        "api": "it is reached by an API of",
+        "closed": "it is kept by",
+        "request": "they are given on request by",
+        "weights-delta": "only a difference to other weights is published by",
+    }
     return NotFoundError(
-        f"{model.name}: no weights are published ({how.get(model.access, model.access)} of {model.developer})",
+        f"{model.name}: no weights are published ({how.get(model.access, 'they are not on the Hub, says')} "
+        f"{model.developer})",
         hint="`modelpick recommend` finds one that can run here",
         details={"model": model.slug, "access": model.access},
     )
