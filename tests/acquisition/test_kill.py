@@ -83,6 +83,25 @@ def test_two_processes_end_with_one_good_copy(hub: Hub, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_librarys_own_download_and_ours_wait_for_each_other(hub: Hub, tmp_path: Path) -> None:
+    content = gguf(32 * MIB)
+    hub.add(Repo("org/model", {"m-Q4_K_M.gguf": content}, card={"license": "mit"}))
+    hub.rate = 32 * MIB
+    size, sha, _ = hub.facts(content)
+    program = "import sys, huggingface_hub as h; h.snapshot_download('org/model', cache_dir=sys.argv[1])"
+    variables = {**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1"}
+    library = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "hub")], env=variables, stderr=subprocess.DEVNULL
+    )
+    ours = start(hub, tmp_path)
+    _, said = ours.communicate(timeout=120)
+    assert (ours.returncode, library.wait(timeout=120)) == (0, 0), said
+    assert [path.name for path in (tmp_path / "hub/models--org--model/blobs").iterdir()] == [sha]
+    assert hub.sent() == size, "whoever came second found it there"
+    assert_final_names_verify(tmp_path)
+
+
+@pytest.mark.slow
 def test_a_killed_first_process_hands_over_to_the_waiting_second(hub: Hub, tmp_path: Path) -> None:
     content = gguf(48 * MIB)
     hub.add(Repo("org/model", {"m-Q4_K_M.gguf": content}, card={"license": "mit"}))
