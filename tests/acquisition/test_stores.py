@@ -183,3 +183,18 @@ def test_a_file_elsewhere_that_only_claims_the_hash_is_fetched(
     artifact = download(plan())
     assert artifact.files[0].sha256 == sha and hub.sent() == size
     assert liar.read_bytes() == b"\0" * size, "another's file is not touched"
+
+
+def test_a_liar_elsewhere_does_not_cost_what_was_fetched_before(
+    hub: Hub, plan: Planner, download: Callable[..., Artifact], settings: Any
+) -> None:
+    content = gguf(2 * MIB)
+    hub.add(Repo("org/model-GGUF", {"m-Q4_K_M.gguf": content}))
+    size, sha, _ = hub.facts(content)
+    from modelpick.acquisition.store import place
+
+    made = plan()
+    write(place(made, made.files[0]).partial, b"".join(content.pieces(0, MIB)))
+    write(settings.cache / "models--other--copy/blobs" / sha, b"\0" * size)
+    download(plan())
+    assert hub.sent() == size - MIB

@@ -148,24 +148,21 @@ class _Run:
 
     def _elsewhere(self, file: RemoteFile, where: Place) -> Sums | None:
         """The file from another place on this disk, if it is there with the right hash."""
-        if not file.reuse_from:
+        if not file.reuse_from or not has_size(source := Path(file.reuse_from), file.bytes):
             return None
-        source = Path(file.reuse_from)
+        taken = where.partial.with_name(f"{where.partial.name}.taken")
+        taken.unlink(missing_ok=True)
         try:
-            if not has_size(source, file.bytes):
-                return None
-            where.partial.parent.mkdir(parents=True, exist_ok=True)
-            where.partial.unlink(missing_ok=True)
-            how = link_or_copy(source, where.partial)
-        except OSError as error:
-            if error.errno in _NO_ROOM:
-                raise
-            return None
-        sums = sums_of(where.partial, file)
+            how = link_or_copy(source, taken)
+            sums = sums_of(taken, file)
+        except OSError:
+            taken.unlink(missing_ok=True)
+            return None  # It is fetched instead, and a full disk is told then.
         if not sums.matches(file):
-            where.partial.unlink()
+            taken.unlink()
             return None
-        self._name(file, where)
+        self._name(file, taken, where)
+        where.partial.unlink(missing_ok=True)
         self.meter.here(file.bytes)
         self.meter.tell(Event("reuse", path=file.path, message=f"{how} of {source}"))
         return sums
@@ -183,7 +180,7 @@ class _Run:
             )  # fmt: skip
             sums = transfer.run()
             if sums.matches(file):
-                self._name(file, where)
+                self._name(file, where.partial, where)
                 return sums
             where.partial.unlink()
             if last or not transfer.resumed:
@@ -199,11 +196,11 @@ class _Run:
             hint="run this again later; tell the publisher if it stays",
         )
 
-    def _name(self, file: RemoteFile, where: Place) -> None:
+    def _name(self, file: RemoteFile, whole: Path, where: Place) -> None:
         """The last step: header read, then the final name, in one move."""
-        self.inspect(where.partial, file)
+        self.inspect(whole, file)
         where.final.parent.mkdir(parents=True, exist_ok=True)
-        where.partial.replace(where.final)
+        whole.replace(where.final)
 
     def _full(self, file: RemoteFile) -> RoomError:
         left = sum(f.bytes for f in self.plan.files) - self.meter.done
