@@ -217,3 +217,17 @@ def test_safetensors_make_a_manifest_too(hub: Hub, plan: Planner, download: Call
     manifest.write(made)
     (check,) = verify(Path(made.path), nothing)
     assert check.ok and [file.path for file in check.files] == ["config.json", "model.safetensors", "tokenizer.json"]
+
+
+def test_on_another_disk_the_files_are_copied_whole(artifact: Artifact, tmp_path: Path) -> None:
+    other = Path("/dev/shm")
+    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second file system here")
+    folder = other / f"modelpick-test-{os.getpid()}"
+    try:
+        made = handover(artifact, "lmstudio", {"LMSTUDIO_MODELS": str(folder)})
+        assert any("copied" in note for note in made.notes)
+        assert all(Path(path).read_bytes() for path in made.written) and len(made.written) == 2
+        assert not list(folder.rglob("*.part"))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

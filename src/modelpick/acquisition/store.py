@@ -132,14 +132,22 @@ def point(pointer: Path, blob: Path) -> None:
 
 
 def link_or_copy(source: Path, target: Path) -> str:
-    """Give ``source``'s bytes a second name: a hard link, else a copy. Returns ``link`` or ``copy``."""
+    """Give ``source``'s bytes a second name, whole from the start: a hard link, else a copy. Returns which.
+
+    :raises FileExistsError: when the name is taken.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source.resolve(), target)
     except FileExistsError:
         raise
     except OSError:
-        shutil.copyfile(source, target)
+        fresh = target.with_name(f"{target.name[:100]}.{os.getpid()}.part")
+        try:
+            shutil.copyfile(source, fresh)
+            fresh.replace(target)
+        finally:
+            fresh.unlink(missing_ok=True)
         return "copy"
     return "link"
 
