@@ -6,7 +6,6 @@ Field names follow transformers; the shorter names of shape tables (``n_layers``
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from modelpick.estimation.dimensions import experts_in, head_dims_in, kv_heads_in, mla_in, positions_of
 from modelpick.estimation.families import GENERIC, Family, family_of
@@ -21,6 +20,7 @@ from modelpick.estimation.interface import (
 )
 from modelpick.estimation.layers import FULL, attention_plan, recurrence_of
 from modelpick.estimation.tensors import parameter_count
+from modelpick.values import replace
 
 MOST_LAYERS = 4096
 """More than any model has; a file that claims more is not believed."""

@@ -6,13 +6,12 @@ on 12,096 simulated contexts. All sizes are bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from modelpick.errors import UsageError
 from modelpick.estimation.interface import Recurrence, Settings, Shape
 from modelpick.estimation.memo import remembered
 from modelpick.estimation.tensors import head_dim_of, kv_heads_of, value_dim_of
 from modelpick.formats.ggml import TYPES, GgmlType, padded
+from modelpick.values import dataclass
 
 CELL_STEP = 256
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from modelpick.estimation.interface import Runtime
 from modelpick.estimation.overheads import CPU, overhead_of
 from modelpick.estimation.torch_runtimes import VLLM_UTILISATION
 from modelpick.hardware.interface import Device, Hardware, MemoryPool
+from modelpick.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from modelpick.estimation.cache import CELL_STEP
 from modelpick.estimation.interface import (
@@ -16,6 +15,7 @@ from modelpick.estimation.interface import (
 )
 from modelpick.estimation.placement import place
 from modelpick.hardware.interface import Hardware
+from modelpick.values import replace
 
 _LONGEST = 1_048_576
 

@@ -6,10 +6,10 @@ Source: llama.cpp b10605 ``src/models`` and transformers' configuration classes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from modelpick.estimation.interface import ModelKind
+from modelpick.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,6 @@ from a fallback, ``exact`` is False and the range widens.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from modelpick.estimation.buffers import device_compute_bytes
 from modelpick.estimation.cache import cache_bytes, state_bytes
 from modelpick.estimation.interface import Architecture, Footprint, Range, Settings, Shape, VariantSpec
@@ -21,6 +19,7 @@ from modelpick.estimation.torch_runtimes import (
 )
 from modelpick.estimation.weights import Weights, weights_of
 from modelpick.units import MIB
+from modelpick.values import dataclass
 
 _LONGEST_SEQUENCE = 8192
 

@@ -6,10 +6,10 @@ Key names: ``gguf-py`` constants of llama.cpp b10605. Nothing here reads a file.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from modelpick.estimation.architecture import from_config
 from modelpick.estimation.interface import Architecture
+from modelpick.values import replace
 
 _PLAIN = {
     "n_layers": "block_count",

@@ -7,13 +7,12 @@ Source: llama.cpp b10605; checked on ``benchmarks/accuracy.py``'s 90 partial loa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from modelpick.estimation.buffers import device_compute_bytes as whole_compute_bytes
 from modelpick.estimation.buffers import masks_bytes, stage_bytes
 from modelpick.estimation.cache import cache_type, cells_of, layer_cache_bytes, micro_batch, state_bytes_per_layer
 from modelpick.estimation.interface import Settings, Shape
 from modelpick.estimation.weights import Weights
+from modelpick.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,9 @@ These are coarser than the rest, and their ranges say so. All sizes are bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from modelpick.estimation.interface import Architecture, Settings, Speech
 from modelpick.units import MIB
+from modelpick.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,9 @@ Sources: 451 to 456 MiB unaccounted on an RTX 4090 (llama.cpp PR 15860); Ollama'
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from modelpick.estimation.interface import Runtime
 from modelpick.units import GIB, MIB
+from modelpick.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ context or fewer bits can therefore only move a model up.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from modelpick.estimation.capacity import Capacity, capacity_of
 from modelpick.estimation.footprint import Parts, footprint, parts_of
@@ -32,6 +31,7 @@ from modelpick.estimation.splits import (
     unified_uses,
 )
 from modelpick.hardware.interface import Hardware
+from modelpick.values import dataclass
 
 GPU_RUNTIMES = frozenset({"vllm"})
 TORCH_RUNTIMES = frozenset({"vllm", "transformers"})

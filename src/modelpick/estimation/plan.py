@@ -6,12 +6,12 @@ Pure: the machines to choose from are given by the caller.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 
 from modelpick.estimation.interface import Architecture, Fit, Misfit, PlacementKind, Runtime, Settings, VariantSpec
 from modelpick.estimation.placement import place
 from modelpick.estimation.speed import estimate_speed, for_all_users
 from modelpick.hardware.interface import Hardware
+from modelpick.values import dataclass, replace
 
 ON_GPUS: frozenset[PlacementKind] = frozenset({"gpu", "multi-gpu", "unified"})
 

@@ -5,8 +5,6 @@ Calibrated on 121 real loads (AVX2 build, see ``benchmarks/accuracy.py``). All s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from modelpick.estimation.buffers import cpu_compute_bytes, layer_stage_bytes
 from modelpick.estimation.cache import (
     CELL_STEP,
@@ -19,6 +17,7 @@ from modelpick.estimation.interface import Settings, Shape
 from modelpick.estimation.weights import Weights
 from modelpick.formats.ggml import padded
 from modelpick.units import MIB
+from modelpick.values import dataclass
 
 LIBRARIES = 15 * MIB
 PER_TOKEN_BPE = 247

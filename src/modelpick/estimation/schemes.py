@@ -6,9 +6,9 @@ Sources: the formats' own documents; group sizes are the usual ones (128, MLX an
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from modelpick.formats.mixes import BASE, canonical
+from modelpick.values import dataclass
 
 _USUAL_BITS = {
     "Q2_K_S": 2.97, "Q2_K": 3.01, "Q3_K_S": 3.5, "Q3_K_M": 3.89, "Q3_K_L": 4.25, "IQ4_XS": 4.36, "IQ4_NL": 4.6,

@@ -7,12 +7,12 @@ Source: llama.cpp b10605 ``src/models``; parameter and tensor counts were compar
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import prod
 
 from modelpick.estimation.families import GENERIC, Family, family_of
 from modelpick.estimation.interface import Experts, Shape
 from modelpick.estimation.layer_tensors import Dims, feed_forward, latent_attention, norms, recurrent, routed_experts
+from modelpick.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

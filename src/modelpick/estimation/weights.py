@@ -7,13 +7,13 @@ they spend on a linear weight. A known file size beats both.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from math import prod
 
 from modelpick.estimation.gguf_weights import Sizes, gguf_sizes, groups_of, header_bytes
 from modelpick.estimation.interface import Architecture, Origin, Shape, VariantSpec
 from modelpick.estimation.memo import remembered
 from modelpick.estimation.schemes import Scheme, mix_of, scheme_of
+from modelpick.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ Source: ggml's block structures (``ggml-common.h``) as of llama.cpp b10605.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
+
+from modelpick.values import dataclass
 
 ALIGNMENT = 32
 """GGUF pads each tensor to this many bytes unless ``general.alignment`` says otherwise."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import BinaryIO, Literal, NoReturn
 
 from modelpick.errors import IntegrityError
 from modelpick.formats.ggml import ALIGNMENT, BY_ID, GgmlType, padded
+from modelpick.values import dataclass
 
 MAGIC = b"GGUF"
 MOST_HEADER_BYTES = 512 * 1024 * 1024

@@ -6,10 +6,10 @@ Each function is one kind of tensor. Source: llama.cpp b10605, ``llama_tensor_ge
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from modelpick.formats.ggml import TYPES
+from modelpick.values import dataclass
 
 Role = Literal["output", "embedding", "attn_v", "attn_k", "attn_q", "attn_output", "ffn_down", "ffn_gate", "ffn_up"]
 

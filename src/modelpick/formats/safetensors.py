@@ -9,12 +9,12 @@ import json
 import os
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
 from modelpick.errors import IntegrityError
+from modelpick.values import dataclass
 
 MOST_HEADER_BYTES = 100_000_000
 """The format's own limit."""
