@@ -56,11 +56,16 @@ def test_a_decoder_in_int8_chooses_as_the_source_does(built: Callable[[str], Pat
     source = AutoModelForCausalLM.from_pretrained(built("llama"), dtype=torch.float32)
     with torch.no_grad():
         expected = source(torch.tensor([tokens])).logits[0].numpy()
-    generator = ctranslate2.Generator(str(made.path), device="cpu")
+    whole = quantise(built("llama"), tmp_path / "whole", "float32")
+    assert whole.bytes > 2.5 * made.bytes
     names = json.loads((made.path / "vocabulary.json").read_text())
-    logits = np.array(generator.forward_batch([[names[token] for token in tokens]]))[0]
-    assert np.abs(logits[:, : expected.shape[1]] - expected).max() < 0.2
-    assert (logits.argmax(1) == expected.argmax(1)).mean() > 0.9
+    difference = {}
+    for result in (made, whole):
+        generator = ctranslate2.Generator(str(result.path), device="cpu")
+        logits = np.array(generator.forward_batch([[names[token] for token in tokens]]))[0]
+        difference[result.path.name] = np.abs(logits[:, : expected.shape[1]] - expected)
+    assert difference["whole"].max() < 1e-3
+    assert difference["ct2"].mean() < 0.15
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
@@ -115,7 +120,9 @@ def test_a_model_it_does_not_know_leaves_nothing(tmp_path: Path) -> None:
 
     folder = models.build("odd", tmp_path / "odd")
     path = folder / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"model_type": "olmo2", "architectures": ["Olmo2ForCausalLM"]}))
+    path.write_text(
+        json.dumps(json.loads(path.read_text()) | {"model_type": "olmo2", "architectures": ["Olmo2ForCausalLM"]})
+    )
     with pytest.raises(ModelpickError, match="CTranslate2 does not convert this model"):
         quantise(folder, tmp_path / "ct2")
     assert [item.name for item in tmp_path.iterdir()] == ["odd"]
