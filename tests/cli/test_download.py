@@ -313,3 +313,17 @@ def test_a_place_that_cannot_be_written_is_said(hub: Hub, run: Runner, tmp_path:
     assert run("download", "acme/tiny", "--to", tmp_path / "file").code == 2
     done = run("download", "acme/tiny", "--to", tmp_path / "file" / "below", "--json")
     assert done.code == 2 and "cannot be written" in error(done)["message"]
+
+
+def test_the_usual_output_holds_beside_the_weights_wanted(
+    hub: Hub, run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(hub)
+    asked = ("download", "acme/tiny", "--dry-run", "--format", "gguf")
+    assert run(*asked, "--format", "json").json("download")["plan"]["format"] == "gguf"
+    (tmp_path / "config.toml").write_text('format = "json"\n')
+    monkeypatch.setenv("MODELPICK_CONFIG", str(tmp_path / "config.toml"))
+    assert run(*asked).json("download")["dry_run"]
+    monkeypatch.delenv("MODELPICK_CONFIG")
+    monkeypatch.setenv("MODELPICK_FORMAT", "json")
+    assert run(*asked).json("download")["dry_run"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,9 @@ Examples:
     multiple=True,
     type=click.Choice([*WEIGHTS, *FORMATS]),
     metavar="FORMAT",
-    help="gguf or safetensors: the weights wanted. table, json, jsonl, csv or markdown: how to answer. May be both.",
+    envvar="MODELPICK_FORMAT",
+    help="gguf or safetensors: the weights wanted. table, json, jsonl, csv or markdown: how to answer. May be both "
+    "[env: MODELPICK_FORMAT].",
 )
 @click.option("--revision", default="main", metavar="R", help="A branch, tag or commit [default: main].")
 @click.option(
@@ -64,7 +67,13 @@ Examples:
 @registry_option
 @click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
 @click.option("--fields", metavar="A,B,C", help="Only these fields of each result.")
-@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour in tables.")
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    envvar="MODELPICK_COLOR",
+    help="Colour in tables [default: auto; env: MODELPICK_COLOR, NO_COLOR, FORCE_COLOR].",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress, notes or hints on stderr.")
 def command(model: str, **given: Any) -> None:
     """Fetch a model: the right files, verified, if its licence allows.
@@ -106,8 +115,15 @@ def _formats(given: dict[str, Any]) -> tuple[str | None, OutputOptions]:
     if len(set(weights)) > 1 or len(set(shown)) > 1:
         raise click.UsageError(f"{' and '.join(sorted(set(weights if len(weights) > 1 else shown)))} contradict.")
     fields = tuple(name.strip() for name in (given["fields"] or "").split(",") if name.strip())
-    output = OutputOptions(shown[0] if shown else "table", fields, given["color"], given["quiet"])
+    output = OutputOptions(shown[0] if shown else _usual_output(), fields, given["color"], given["quiet"])
     return weights[0] if weights else None, output
+
+
+def _usual_output() -> str:
+    """The output of the environment or the config file, which naming weights on the command line must not undo."""
+    value = os.environ.get("MODELPICK_FORMAT") or click.get_current_context().lookup_default("formats")
+    names = value.split() if isinstance(value, str) else list(value or ())
+    return next((name for name in names if name in FORMATS), "table")
 
 
 def _chosen(name: str) -> bool:
