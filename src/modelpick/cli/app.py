@@ -15,6 +15,7 @@ from modelpick.cli.config import defaults_for, load_config
 from modelpick.cli.emit import write
 from modelpick.cli.failure import INTERRUPTED, report
 from modelpick.cli.lazy import LazyGroup
+from modelpick.errors import ModelpickError
 
 _EPILOG = """\b
 Examples:
@@ -84,6 +85,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit status; whatever goes wrong is told on stderr."""
     if "_MODELPICK_COMPLETE" in os.environ:
         return _complete(list(arguments))
+    if sys.stdout is None:
+        return report(ModelpickError("stdout is closed: there is nowhere to write the answer"), arguments)
     try:
         result = app.main(args=list(arguments), prog_name="modelpick", standalone_mode=False)
         sys.stdout.flush()

@@ -8,6 +8,7 @@ import click
 
 from modelpick.cli.emit import emit
 from modelpick.cli.hardware_options import HardwareOptions, hardware_options
+from modelpick.cli.needs_options import context_tokens
 from modelpick.cli.options import OutputOptions, model_argument, output_options, registry_option
 from modelpick.errors import UsageError
 
@@ -24,7 +25,13 @@ Examples:
 )
 @model_argument("models", many=True, required=False)
 @click.option("--collection", metavar="NAME", help="A named set of models, such as book-table-5.")
-@click.option("--context", type=click.IntRange(min=1), default=8192, metavar="TOKENS", help="Context [default: 8192].")
+@click.option(
+    "--context",
+    default="8192",
+    metavar="TOKENS",
+    callback=context_tokens,
+    help="Tokens of context, such as 8192 or 32k [default: 8192].",
+)
 @hardware_options
 @registry_option
 @output_options

@@ -64,11 +64,14 @@ def needs_options(function: F) -> F:
     return with_needs  # type: ignore[return-value]
 
 
-def _context(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+def context_tokens(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """Tokens as they are typed: ``8192``, ``32k``, ``1M``."""
     if value is None:
         return None
     from modelpick.units import parse_count
 
+    if "." in value and value.strip()[-1:].isdigit():
+        raise UsageError(f"--context: {value!r} is not a whole number of tokens", hint="accepted: 8192, 32k, 1M")
     tokens = parse_count(_binary_thousand(value), what="--context")
     if tokens > _LARGEST_CONTEXT:
         raise UsageError(f"--context: {tokens:,} tokens is beyond any model", hint="accepted: 8192, 32k, 1M")
@@ -105,6 +108,21 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> int 
     return None if value is None else parse_file_size(value, what="--max-download")
 
 
+def _finite(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and value - value != 0:
+        raise UsageError(f"--min-speed: {value} is not a speed", hint="accepted: tokens per second, such as 10")
+    return value
+
+
+def _language_codes(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Codes as model cards write them (ISO 639, with a region or script after a hyphen)."""
+    for name in _listed(value):
+        code = name.split("-")[0]
+        if not (code.isascii() and code.isalpha() and len(code) in (2, 3)):
+            raise UsageError(f"--language: {name!r} is not a language code", hint="accepted: de, en, zh, pt-BR")
+    return value
+
+
 def _listed(values: tuple[str, ...]) -> tuple[str, ...]:
     """Repeated options and comma lists alike, each name once."""
     names = (name.strip() for value in values for name in value.split(","))
@@ -115,7 +133,8 @@ def _known_capabilities(names: tuple[str, ...]) -> tuple[str, ...]:
     unknown = [name for name in names if name not in _CAPABILITIES and name not in TASKS]
     if unknown:
         raise UsageError(
-            f"--needs: unknown capability {unknown[0]!r}", hint=f"known are: {', '.join((*_CAPABILITIES, *TASKS))}"
+            f"--needs: unknown capability {unknown[0]!r}",
+            hint=f"known are: {', '.join(dict.fromkeys((*_CAPABILITIES, *TASKS)))}",
         )
     return names
 
@@ -145,7 +164,7 @@ _FAMILY = [
     click.option(
         "--context",
         metavar="TOKENS",
-        callback=_context,
+        callback=context_tokens,
         envvar="MODELPICK_CONTEXT",
         help="Tokens of context, such as 8192 or 32k [default: 8192, or the model's own limit if that is "
         "smaller; env: MODELPICK_CONTEXT].",
@@ -161,6 +180,7 @@ _FAMILY = [
         "--min-speed",
         type=click.FloatRange(min=0),
         metavar="T",
+        callback=_finite,
         help="Least decode speed, tokens per second [default: 5 if anything reaches it].",
     ),
     click.option(
@@ -186,6 +206,7 @@ _FAMILY = [
         "languages",
         multiple=True,
         metavar="CODE",
+        callback=_language_codes,
         help="It must speak this language, such as de; may be repeated or a comma list.",
     ),
     click.option(
