@@ -11,6 +11,11 @@ from modelpick.output.interface import Document, Style
 from modelpick.output.terminal import describe
 from modelpick.output.text import clean
 
+# "?" would say "unknown" where a mark stands; plain letters keep the marks apart.
+_PLAIN = str.maketrans(
+    {"✓": "+", "✗": "x", "─": "-", "━": "=", "≠": "#", "…": "~", "•": "*", "│": "|", "├": "|", "└": "`"}
+)
+
 
 def emit(document: Document, output: OutputOptions) -> None:
     """Write ``document`` to stdout in the wanted format; unless quiet, notes and hints to stderr."""
@@ -32,7 +37,7 @@ def write(text: str) -> None:
         sys.stdout.write(text)
     except UnicodeEncodeError:
         encoding = sys.stdout.encoding or "ascii"
-        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+        sys.stdout.write(text.translate(_PLAIN).encode(encoding, "replace").decode(encoding))
     sys.stdout.flush()
 
 

@@ -40,6 +40,8 @@ def as_csv(document: Document, style: Style) -> str:
 
     rows = chosen_rows(document, style)
     names = list(style.fields) or all_keys(rows) or known_fields(document)
+    if not names:
+        return ""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(names)
