@@ -141,16 +141,18 @@ def _hints(answer: Answer, misses: Sequence[Rejection]) -> list[str]:
 def what_would_help(answer: Answer, misses: Sequence[Rejection]) -> list[str]:
     """What to change so that something fits, from the reasons that turned most down."""
     found = []
-    if any(reason.startswith("licence") for reason in answer.counts):
-        found.append("accept more licences: --license commercial, or --license any")
+    if "runtime" in answer.counts:
+        found.append("ask for another --runtime or --quant: nothing is published in that form for this machine")
     for miss in misses[:1]:
         if miss.unit == "bytes" and isinstance(miss.needed, int | float):
             found.append(f"{miss.model} would need {miss.needed / GIB:.1f} GiB; a smaller --context needs less")
         if miss.reason == "speed":
             found.append(f"accept a lower speed: --min-speed {miss.available}")
-    for reason, option in (("context", "--context"), ("language", "--language"), ("capability", "--needs")):
+    for reason, advice in _ASK_FOR_LESS.items():
         if reason in answer.counts:
-            found.append(f"ask for less with {option}")
+            found.append(advice)
+    if any(reason.startswith("licence") for reason in answer.counts):
+        found.append("accept more licences: --license commercial, or --license any")
     return found or ["modelpick list --task chat shows what there is"]
 
 
@@ -166,6 +168,13 @@ def _nearest(rejections: Sequence[Rejection]) -> list[Rejection]:
     return sorted(rejections, key=miss)[:_MOST_MISSES]
 
 
+_ASK_FOR_LESS = {
+    "context": "ask for less with --context",
+    "language": "ask for less with --language",
+    "capability": "ask for less with --needs",
+    "release-date": "ask for an earlier --released-after",
+    "download": "allow a larger --max-download",
+}
 _MISS_COLUMNS = (
     Column("model", "Model"),
     Column("quantisation", "Quant"),
