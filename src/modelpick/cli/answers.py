@@ -30,7 +30,7 @@ def as_row(pick: Recommendation, binding_licenses: Sequence[str], *, explained: 
     entry, option = candidate.entry, candidate.option
     command = run_command(candidate, fit)
     row: dict[str, Any] = {
-        "rank": pick.rank,
+        "rank": pick.rank or None,
         "model": entry.slug,
         "name": entry.name,
         "family": entry.family,

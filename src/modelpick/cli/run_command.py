@@ -52,13 +52,18 @@ def command(
     from modelpick.registry.layers import Layers
     from modelpick.registry.resolve import resolve
     from modelpick.registry.shelf import entry_of
-    from modelpick.selection.interface import Recommendation
+    from modelpick.registry.shelving import ability_of
+    from modelpick.selection.interface import TASKS, Recommendation
     from modelpick.selection.ranking import every_option
     from modelpick.selection.running import run_command
 
     hardware = resolve_hardware(machine, registry)
     with Layers.open(registry) as opened:
-        entry = entry_of(opened, resolve(opened, model), "general")
+        slug = resolve(opened, model)
+        entry = entry_of(opened, slug, "general")
+        # Its own kind's index, so that what a quantisation loses counts: an embedding model has no score for chat.
+        own = next((task for task in (needs.values["task"], *TASKS) if task in entry.tasks), "chat")
+        entry = entry_of(opened, slug, ability_of(own))
     question = needs.needs("any", min_speed=0.0)
     nobody = Decision(True, "unknown", "", "any")
     forms = every_option(
