@@ -31,6 +31,8 @@ _LOW_BIT = {"awq", "gptq", "bnb", "compressed-tensors"}
 _FP8_CAPABILITY, _FP4_CAPABILITY = 8.9, 10.0
 # What llama.cpp cannot run is run by the library its makers published it for.
 _GGUF_MODALITIES = {"text", "code", "vision-language", "any-to-any", "embedding", "reranker"}
+_VLLM_MODALITIES = _GGUF_MODALITIES | {"speech-to-text"}
+"""What ``vllm serve`` serves: https://docs.vllm.ai/en/latest/models/supported_models.html"""
 _16_BIT = {"BF16", "F16", "F32", None}
 
 
@@ -115,6 +117,8 @@ def _of_format(entry: Entry, runtime: Runtime, formats: set[str]) -> list[Option
 
 def _weights(entry: Entry, runtime: Runtime, hardware: Hardware) -> list[Option]:
     """Safetensors at 16 bit everywhere; low-bit formats only where the GPU has the instructions."""
+    if runtime == "vllm" and entry.modality not in _VLLM_MODALITIES:
+        return []
     devices = hardware.usable_devices
     found = []
     for source in _originals(entry):

@@ -158,5 +158,7 @@ def _transformers(candidate: Candidate, fit: Fit, file: str | None) -> RunComman
     code = f"from transformers import pipeline; pipe = pipeline({task!r}, {where!r}, dtype={dtype!r}, {placed})"
     example = {"text-generation": "print(pipe('Hello', max_new_tokens=50))"}.get(task, "print(pipe)")
     return RunCommand(
-        "transformers", (_line("python", "-c", f"{code}; {example}"),), ("needs: pip install transformers torch",)
+        "transformers",
+        (_line("python", "-c", f"{code}; {example}"),),
+        ("needs: pip install transformers torch accelerate",),
     )
