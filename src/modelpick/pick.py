@@ -112,7 +112,8 @@ def recommend(registry: Layers, hardware: Hardware, needs: Needs, decide: Decide
     answer = search(needs)
     if not answer.picks and needs.readable and needs.min_speed and "speed" in answer.counts:
         note = "nothing that fits is fast enough to wait for; these come nearest"
-        answer = replace(search(replace(needs, min_speed=None, prefer="speed")), notes=(note,))
+        slower = search(replace(needs, min_speed=None, prefer="speed"))
+        answer = replace(slower, notes=(note,)) if slower.picks else answer
     picks = tuple(
         replace(pick, fit=replace(pick.fit, max_context=machine.longest_context(pick.candidate)))
         for pick in answer.picks
