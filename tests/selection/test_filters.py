@@ -47,3 +47,22 @@ def test_explain_gets_every_reason() -> None:
     found = all_rejections(bad, needs(languages=("fr",), context=10**6, released_after="2026"), allow)
     assert [rejection.reason for rejection in found] == ["licence", "context", "language", "release-date"]
     assert found[1].needed == 10**6 and found[1].available == 32768 and found[1].unit == "tokens"
+
+
+@pytest.mark.parametrize(
+    ("languages", "speaks"),
+    [
+        (("en", "de", "sw"), True),
+        (("en", "de", "119 languages"), True),
+        (("en", "de", "and more"), True),
+        (("en", "de", "2 core + 13 languages"), True),
+        ((), True),
+        (("multilingual",), True),
+        (("en", "de"), False),
+        (("en", "de", "2 languages"), False),
+    ],
+)
+def test_a_multilingual_model_speaks_what_its_card_names_or_leaves_open(languages, speaks):
+    model = entry("a", languages=languages, capabilities=("multilingual",))
+    rejection, _ = first_rejection(model, needs(languages=("sw",)), allow)
+    assert (rejection is None) is speaks

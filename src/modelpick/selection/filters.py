@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 
 from modelpick.licensing.interface import Decision
 from modelpick.selection.interface import Decide, Entry, Needs, Rejection
@@ -59,11 +60,23 @@ def _context(entry: Entry, needs: Needs) -> Rejection | None:
 def _languages(entry: Entry, needs: Needs) -> Rejection | None:
     known = {name.lower().split("-")[0] for name in entry.languages}
     missing = [name for name in needs.languages if name.lower().split("-")[0] not in known]
-    if not missing or known & _ANY_LANGUAGE or "multilingual" in entry.capabilities:
+    if not missing or known & _ANY_LANGUAGE:
+        return None
+    if "multilingual" in entry.capabilities and not _all_named(entry.languages):
         return None
     told = ", ".join(entry.languages) or "no list"
     message = f"not said to speak {', '.join(missing)} (its card names {told})"
     return Rejection(entry.slug, "language", message, ",".join(missing), ",".join(entry.languages))
+
+
+def _all_named(languages: Sequence[str]) -> bool:
+    """Whether a card's list of languages is whole; "119 languages" behind thirty codes says that it is not."""
+    codes = [name for name in languages if len(name.split("-")[0]) <= 3]
+    for remark in (name for name in languages if name not in codes):
+        counted = sum(int(number) for number in re.findall(r"\d+", remark))
+        if not counted or counted > len(codes):
+            return False
+    return bool(codes)
 
 
 def _capabilities(entry: Entry, needs: Needs) -> Rejection | None:
