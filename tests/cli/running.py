@@ -21,6 +21,12 @@ def _validator(schema: str) -> Draft202012Validator:
     return Draft202012Validator(json.loads((SCHEMAS / f"{schema}.json").read_text()))
 
 
+def validate(schema: str, value: dict[str, Any]) -> dict[str, Any]:
+    """``value``, held against ``docs/schemas/<schema>.json``."""
+    _validator(schema).validate(value)
+    return value
+
+
 @dataclass(frozen=True)
 class Answer:
     code: int
@@ -29,9 +35,7 @@ class Answer:
 
     def json(self, schema: str) -> dict[str, Any]:
         """stdout as JSON, held against ``docs/schemas/<schema>.json``."""
-        value: dict[str, Any] = json.loads(self.out)
-        _validator(schema).validate(value)
-        return value
+        return validate(schema, json.loads(self.out))
 
     def rows(self) -> list[dict[str, Any]]:
         """The results of a JSON document."""
