@@ -69,7 +69,7 @@ def test_wrong_calls_are_refused_alike(both: tuple[type, type], args: tuple[int,
 def test_the_first_instances_and_the_many_after_are_alike(both, args, kwargs) -> None:
     kind = both[0]
     first = kind(*args, **kwargs)
-    assert all(kind(*args, **kwargs) == first for _ in range(50))
+    assert all(kind(*args, **kwargs) == first for _ in range(100))
     with pytest.raises(TypeError):
         kind(1)
 

@@ -104,7 +104,7 @@ def _init_later(frozen: bool) -> Any:
     return __init__
 
 
-_FEW = 12
+_FEW = 40
 _REQUIRED = object()
 
 

@@ -9,10 +9,14 @@ from modelpick.licensing.decide import decide
 from modelpick.licensing.interface import Asker, Decision, Verdict
 from modelpick.licensing.serialise import from_json
 from modelpick.registry.layers import Layers
-from modelpick.selection.interface import Entry
+from modelpick.selection.interface import Answer, Entry
+from modelpick.values import replace
 
 if TYPE_CHECKING:
     from datetime import date
+
+
+_ALLOWED = Decision(True, "yes", "", "permissive")
 
 
 def _today() -> date:
@@ -55,5 +59,14 @@ class Decider:
         return decide(self.verdict(slug), self.policy, self._asker, today=self._today)
 
     def __call__(self, entry: Entry) -> Decision:
-        """As :meth:`decision`, for a shelf entry."""
-        return self.decision(entry.slug)
+        """As :meth:`decision`, for a shelf entry.
+
+        What stands on the permissive shelf was allowed to anyone when the registry was built: while the search goes on
+        nothing more is asked, and :meth:`decision` gives a pick its clause.
+        """
+        return _ALLOWED if self.shelf_policy == "permissive" else self.decision(entry.slug)
+
+    def with_clauses(self, answer: Answer) -> Answer:
+        """The answer with each pick's own decision."""
+        picks = tuple(replace(pick, decision=self.decision(pick.candidate.entry.slug)) for pick in answer.picks)
+        return replace(answer, picks=picks)

@@ -69,7 +69,7 @@ def command(
         decider = Decider(opened, policy, asker)
         here = _installed(registry) if installed else ()
         question = needs.needs(decider.shelf_policy, here, limit=limit, all_variants=all_variants)
-        answer = recommend(opened, hardware, question, decider)
+        answer = decider.with_clauses(recommend(opened, hardware, question, decider))
         document = answer_document(answer, question, hardware, decider, opened.edition(), explained=explain)
     emit(document, output)
     return 0 if answer.picks else NOTHING_FITS
