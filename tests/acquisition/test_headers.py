@@ -49,6 +49,13 @@ def test_another_architecture(check: Check) -> None:
         check(replace(PLAN, expected_architecture="qwen2"), gguf(architecture="llama"))
 
 
+@pytest.mark.parametrize(
+    ("promised", "found"), [("mistral3", "llama"), ("clip", "gemma3"), ("gemma3", "gemma-embedding")]
+)
+def test_an_architecture_that_goes_by_several_names_is_no_mistake(promised: str, found: str, check: Check) -> None:
+    check(replace(PLAN, architecture=promised, expected_architecture=promised), gguf(architecture=found))
+
+
 def test_another_quantisation(check: Check) -> None:
     with pytest.raises(IntegrityError, match="mostly Q4_K, and Q8_0 was promised"):
         check(replace(PLAN, quantisation="Q8_0"), gguf(quantisation="Q4_K_M"))
@@ -66,6 +73,22 @@ def test_a_dynamic_mix_is_not_held_to_a_standard_one(check: Check) -> None:
 def test_another_size_of_model(promised: int, check: Check) -> None:
     with pytest.raises(IntegrityError, match="parameters, and"):
         check(replace(PLAN, params_total=promised), gguf(MIB))
+
+
+def test_a_projector_may_or_may_not_be_counted(tmp_path: Path) -> None:
+    params = (MIB - 400) // 144 * 256
+    files = (RemoteFile("m-Q4_K_M.gguf", 1, None), RemoteFile("mmproj-m-f16.gguf", 1, None))
+    for promised in (params, 2 * params):
+        inspect = inspector(replace(PLAN, files=files, params_total=promised), FILE_TYPES)
+        for file in files:
+            (tmp_path / "part").write_bytes(
+                b"".join(gguf(MIB, architecture="clip" if "mmproj" in file.path else "llama").all())
+            )
+            inspect(tmp_path / "part", file)
+    inspect = inspector(replace(PLAN, files=files, params_total=9 * params), FILE_TYPES)
+    inspect(tmp_path / "part", files[0])
+    with pytest.raises(IntegrityError, match="parameters"):
+        inspect(tmp_path / "part", files[1])
 
 
 def test_half_of_the_shards_are_not_counted_as_the_model(check: Check) -> None:

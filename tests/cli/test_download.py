@@ -327,3 +327,19 @@ def test_the_usual_output_holds_beside_the_weights_wanted(
     monkeypatch.delenv("MODELPICK_CONFIG")
     monkeypatch.setenv("MODELPICK_FORMAT", "json")
     assert run(*asked).json("download")["dry_run"]
+
+
+def test_a_registry_model_is_handed_over_with_its_placed_command(hub: Hub, run: Runner) -> None:
+    params = 33_360_512  # bge-small-en-v1.5, the smallest there is
+    name = "bge-small-en-v1.5-Q4_K_M.gguf"
+    content = gguf(params // 256 * 144 + 400, architecture="bert")
+    card = {"license": "mit", "base_model": "BAAI/bge-small-en-v1.5"}
+    hub.add(Repo("unsloth/bge-small-en-v1.5-GGUF", {name: content}, card=card, gguf={"architecture": "bert"}))
+    done = run("download", "bge-small-en-v1.5", "--for", "llama.cpp", "--json", "--ram", "32GB", "--gpu", "none")
+    assert done.code == 0, done.err
+    document = done.json("download")
+    (command,) = document["handover"]["commands"]
+    assert command[:2] == ["llama-server", "--model"] and command[2].endswith(name)
+    assert "--ctx-size" in command
+    (row,) = run("installed", "--json").json("installed")["results"]
+    assert row["model"] == "bge-small-en-v1.5" and row["commercial_use"] == "yes"

@@ -20,9 +20,18 @@ from modelpick.formats.safetensors import read_safetensors
 from modelpick.units import format_count
 
 Inspect = Callable[[Path, RemoteFile], None]
+_FIRM = frozenset(
+    {
+        "llama", "qwen2", "qwen2moe", "qwen3", "qwen3moe", "gemma", "gemma2", "gemma3", "phi2", "phi3", "falcon", "mpt",
+        "gpt2", "gptneox", "bloom", "starcoder2", "gpt-oss", "deepseek2", "olmo2", "command-r", "bert",
+    }
+)  # fmt: skip
+"""Architectures that every converter calls the same. Others go by several names (Mistral Small 3 as ``llama`` and as
+``mistral3``), and the Hub may name a repository after its projector."""
+
 _PLAIN = {"F64", "F32", "F16", "BF16"}
 _LEAST, _MOST = 0.6, 1.6
-"""How far the parameters may be from what was promised: towers for images and tied weights are counted differently."""
+"""How far the parameters may be from what was promised: tied weights and rounded names are counted differently."""
 
 
 def inspect_any(path: Path, file: RemoteFile) -> None:
@@ -39,19 +48,20 @@ def inspector(plan: Plan, file_types: Mapping[str, int]) -> Inspect:
     :raises IntegrityError: naming what was promised and what is there.
     """
     counted: dict[str, int | None] = {}
-    expected = [file.path for file in plan.files if _reader(file.path) and not _beside(file.path)]
+    expected = {file.path for file in plan.files if _reader(file.path)}
     turn = threading.Lock()
 
     def inspect(path: Path, file: RemoteFile) -> None:
         header = read_header(path, file)
-        if header is None or _beside(file.path):
+        if header is None:
             return
-        _architecture(plan, header, file)
-        _quantisation(plan, header, file, file_types)
+        if not _beside(file.path):
+            _architecture(plan, header, file)
+            _quantisation(plan, header, file, file_types)
         with turn:
             counted[file.path] = header.parameters
-            if len(counted) == len(expected):
-                _parameters(plan, list(counted.values()), file)
+            if counted.keys() == expected:
+                _parameters(plan, counted, file)
 
     return inspect
 
@@ -103,8 +113,8 @@ def _reader(path: str) -> Callable[[Path], Header] | None:
 
 
 def _architecture(plan: Plan, header: Header, file: RemoteFile) -> None:
-    promised = {name for name in (plan.architecture, plan.expected_architecture) if name}
-    if header.architecture and promised and header.architecture not in promised:
+    promised = {name for name in (plan.architecture, plan.expected_architecture) if name in _FIRM}
+    if header.architecture in _FIRM and promised and header.architecture not in promised:
         raise _other(file, f"of architecture {header.architecture}", " or ".join(sorted(promised)))
 
 
@@ -118,12 +128,14 @@ def _quantisation(plan: Plan, header: Header, file: RemoteFile, file_types: Mapp
         raise _other(file, f"mostly {header.main_type}", asked)
 
 
-def _parameters(plan: Plan, counts: list[int | None], file: RemoteFile) -> None:
-    if plan.params_total is None or any(count is None for count in counts):
+def _parameters(plan: Plan, counted: Mapping[str, int | None], file: RemoteFile) -> None:
+    """With or without the projector: some count a vision tower as the model's, the Hub counts one file."""
+    if plan.params_total is None or None in counted.values():
         return
-    total = sum(count or 0 for count in counts)
-    if not _LEAST <= total / plan.params_total <= _MOST:
-        raise _other(file, f"a model of {format_count(total)} parameters", format_count(plan.params_total))
+    everything = sum(count or 0 for count in counted.values())
+    model = sum(count or 0 for path, count in counted.items() if not _beside(path))
+    if not any(_LEAST <= total / plan.params_total <= _MOST for total in (model, everything)):
+        raise _other(file, f"of a model of {format_count(model)} parameters", format_count(plan.params_total))
 
 
 def _other(file: RemoteFile, found: str, promised: str) -> IntegrityError:

@@ -76,12 +76,18 @@ def run(request: Request, observe: Observer) -> Document:
         plan = make_plan(wish, hub, os.environ, patience=patience())
         assert plan.card is not None
         licensed = judge.live(plan.card, known, facts)
-    need = need_of_plan(facts, plan, resolve_hardware(request.machine, request.registry))
+    hardware = resolve_hardware(request.machine, request.registry)
+    need = need_of_plan(facts, plan, hardware)
     answer = Answer(plan, licensed, edition, need)
     if request.dry_run:
         return document_of(answer)
     artifact = _fetch(plan, licensed, hub, observe)
-    return document_of(replace(answer, artifact=artifact, handover=_handover(request, artifact)))
+    made = _handover(request, artifact)
+    if made and facts:
+        from modelpick.cli.download_running import placed
+
+        made = placed(made, artifact, facts.model.slug, hardware, request.registry)
+    return document_of(replace(answer, artifact=artifact, handover=made))
 
 
 def subject(registry: Registry, request: Request) -> tuple[ModelFacts | None, Wish]:
