@@ -22,8 +22,8 @@ from modelpick.errors import IntegrityError, ModelpickError, NetworkError
 
 T = TypeVar("T")
 
-ANSWER_SECONDS = 5.0
-"""How long the Hub may take for its first answer."""
+ANSWER_SECONDS = 4.0
+"""How long the Hub may take for its first answer: with the program's start the user waits less than six."""
 _PAGE_SECONDS = 20.0
 _MOST_PAGES = 2_000
 _MOST_TEXT = 256 * 1024
@@ -41,9 +41,9 @@ def describe(repo: str, revision: str, hub: HubSettings, patience: Patience | No
     if hub.offline:
         raise offline(repo)
     keep_to_the_matter()
-    patience = patience or Patience()
+    patience, api = patience or Patience(), _api(hub)
     try:
-        info = insisting(lambda: _within(ANSWER_SECONDS, hub, lambda: _info(repo, revision, hub)), patience)
+        info = insisting(lambda: _within(ANSWER_SECONDS, hub, lambda: _info(api, repo, revision)), patience)
         entries = _tree(info.id, info.sha, hub, patience)
     except ModelpickError:
         raise
@@ -67,13 +67,12 @@ def describe(repo: str, revision: str, hub: HubSettings, patience: Patience | No
 
 def may_fetch(listing: Listing, hub: HubSettings) -> bool:
     """Whether a gated repository's files are open to the token that there is."""
-    from huggingface_hub import HfApi
     from huggingface_hub.errors import GatedRepoError
     from huggingface_hub.utils import httpx
 
     if listing.gated is None:
         return True
-    api = HfApi(endpoint=hub.endpoint, token=hub.token)
+    api = _api(hub)
     try:
         _within(ANSWER_SECONDS, hub, lambda: api.auth_check(listing.repo))
     except GatedRepoError:
@@ -176,12 +175,16 @@ def _within(seconds: float, hub: HubSettings, call: Callable[[], T]) -> T:
     return answer
 
 
-def _info(repo: str, revision: str, hub: HubSettings) -> Any:
+def _api(hub: HubSettings) -> Any:
+    """The library's client; importing it is not the Hub's time."""
     from huggingface_hub import HfApi
 
-    api = HfApi(endpoint=hub.endpoint, token=hub.token, library_name="modelpick", library_version=__version__)
+    return HfApi(endpoint=hub.endpoint, token=hub.token, library_name="modelpick", library_version=__version__)
+
+
+def _info(api: Any, repo: str, revision: str) -> Any:
     pinned = None if revision == "main" else revision
-    info = api.model_info(repo, revision=pinned, timeout=ANSWER_SECONDS, expand=list(_FIELDS))  # type: ignore[arg-type]
+    info = api.model_info(repo, revision=pinned, timeout=ANSWER_SECONDS, expand=list(_FIELDS))
     if not re.fullmatch(r"[0-9a-f]{40}", info.sha or ""):
         raise ValueError(f"{repo} came without a commit")
     return info
