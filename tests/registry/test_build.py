@@ -194,11 +194,11 @@ def test_kill_9_during_a_build_leaves_the_old_registry(data: Path) -> None:
 
 def test_the_bundled_registry_is_what_its_text_says() -> None:
     """The rebuild check of the project itself, with the judge and the fit that the program uses."""
-    from modelpick.cli.registry_cmd.wiring import data_directory, fit, judge
+    from modelpick.cli.registry_cmd.wiring import data_directory, fit, judge, measure
 
     data = data_directory(None, needed=True)
     assert data is not None
-    checks = verify(data / "registry.sqlite", data, judge=judge, fit=fit)
+    checks = verify(data / "registry.sqlite", data, judge=judge, fit=fit, measure=measure)
     assert [check for check in checks if not check.ok] == []
 
 

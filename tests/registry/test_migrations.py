@@ -14,7 +14,13 @@ from modelpick.registry.resolve import resolve
 from modelpick.registry.user import add
 from modelpick.registry.version import SCHEMA_VERSION
 
-TO_FIRST = ("DROP TABLE shelf", "DROP TABLE shelf_count", "DROP TABLE name_part", "PRAGMA user_version = 1")
+TO_FIRST = (
+    "DROP TABLE shelf",
+    "DROP TABLE shelf_count",
+    "ALTER TABLE architecture DROP COLUMN sizes",
+    "DROP TABLE name_part",
+    "PRAGMA user_version = 1",
+)
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from sqlmodel import Session, SQLModel
 
 from modelpick.errors import UsageError
 from modelpick.registry import schema, schema_catalogue
-from modelpick.registry.draft import Draft, TextCatalogue, check_licenses, no_fit, no_judge
-from modelpick.registry.interface import AbilityFit, Judge
+from modelpick.registry.draft import Draft, TextCatalogue, check_licenses, no_fit, no_judge, no_measure
+from modelpick.registry.interface import AbilityFit, Judge, Measure
 from modelpick.registry.rows import ModelRows, Row, row_of_accelerator, rows_of_collection
 from modelpick.registry.sources import Sources, read_sources
 from modelpick.registry.store import create_tables, put, replacing, session_on, settle, sweep
@@ -20,13 +20,15 @@ _ABANDONED_SECONDS = 3600
 """A build takes seconds: a half-written file as old as this is a killed one's."""
 
 
-def build(data: Path, target: Path, *, judge: Judge = no_judge, fit: AbilityFit = no_fit) -> dict[str, int]:
+def build(
+    data: Path, target: Path, *, judge: Judge = no_judge, fit: AbilityFit = no_fit, measure: Measure = no_measure
+) -> dict[str, int]:
     """Write ``target`` from the text under ``data``, whole or not at all; the number of rows of each table.
 
     :raises UsageError: when the text is wrong, with file, line and field.
     :raises AccessError: when the target cannot be written.
     """
-    tables = rows_of_tables(read_sources(data), judge=judge, fit=fit)
+    tables = rows_of_tables(read_sources(data), judge=judge, fit=fit, measure=measure)
     sweep(target, unused_seconds=_ABANDONED_SECONDS)
     with replacing(target) as part:
         create_tables(part)
@@ -37,13 +39,16 @@ def build(data: Path, target: Path, *, judge: Judge = no_judge, fit: AbilityFit 
     return {str(kind.__tablename__): len(tables.get(kind, ())) for kind in schema.TABLES}
 
 
-def rows_of_tables(sources: Sources, *, judge: Judge, fit: AbilityFit) -> dict[type[SQLModel], list[Row]]:
+def rows_of_tables(
+    sources: Sources, *, judge: Judge, fit: AbilityFit, measure: Measure
+) -> dict[type[SQLModel], list[Row]]:
     """All rows of a registry, table by table, checked against each other."""
     catalogue = TextCatalogue(sources)
     draft = Draft(sources.models, catalogue)
     check_licenses(sources.models, catalogue.licenses())
     _check_members(sources, set(draft.rows))
     draft.decide(judge)
+    draft.measure(measure)
     abilities = draft.fit(fit)
     collections = [rows_of_collection(text) for text in sources.collections]
     return model_tables(draft.rows.values()) | {

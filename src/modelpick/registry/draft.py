@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from modelpick.errors import UsageError
 from modelpick.registry import interface
-from modelpick.registry.interface import AbilityFit, Catalogue, Judge, ModelFacts
+from modelpick.registry.interface import AbilityFit, Catalogue, Judge, Measure, ModelFacts
 from modelpick.registry.names import normal_form
 from modelpick.registry.rows import (
     ModelRows,
@@ -62,6 +62,13 @@ class Draft:
             )
             if judgement.permissive:
                 self._permissive.add(slug)
+
+    def measure(self, measure: Measure) -> None:
+        """Write the sizes that were worked out into the architectures."""
+        for slug, sizes in measure(list(self._facts.values())).items():
+            architecture = self.rows[slug].architecture
+            if architecture is not None:
+                architecture["sizes"] = sizes
 
     def fit(self, fit: AbilityFit) -> list[interface.Ability]:
         """The fit's abilities, which also decide on the shelf; the general one goes into the model's row too."""
@@ -147,6 +154,11 @@ def check_licenses(entries: Sequence[Entry], known: Sequence[interface.License])
 
 def no_judge(models: Sequence[ModelFacts], catalogue: Catalogue) -> dict[str, interface.Judgement]:
     """Judges nothing: every model stays unknown."""
+    return {}
+
+
+def no_measure(models: Sequence[ModelFacts]) -> dict[str, str]:
+    """Works out nothing: sizes are estimated when they are asked for."""
     return {}
 
 

@@ -93,6 +93,9 @@ class ArchitectureRow:
     model_type: str | None
     config: str
     source: str | None
+    sizes: str | None = None
+    """What estimation worked out when the registry was built, as JSON text: ``read_params``, the weights that a token
+    multiplies, and for each GGUF mix its file's bytes and the bytes that a token reads. None: not worked out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,6 +432,14 @@ class Judge(Protocol):
 
     def __call__(self, models: Sequence[ModelFacts], catalogue: Catalogue) -> Mapping[str, Judgement]:
         """A judgement for each of ``models``, by slug; ``catalogue`` also knows models that are not asked about."""
+        ...
+
+
+class Measure(Protocol):
+    """Works out how large models are. The command line passes estimation in."""
+
+    def __call__(self, models: Sequence[ModelFacts]) -> Mapping[str, str]:
+        """``ArchitectureRow.sizes`` of each model whose architecture is known, by slug."""
         ...
 
 

@@ -32,7 +32,7 @@ def _ends(key: str) -> list[str]:
 
 
 def add_shelf(connection: sqlite3.Connection) -> None:
-    """2 to 3: models stand in the order in which selection reads them."""
+    """2 to 3: models stand in the order in which selection reads them, and may carry sizes that were worked out."""
     connection.execute(
         "CREATE TABLE shelf (task VARCHAR NOT NULL, tier INTEGER NOT NULL, size_class INTEGER NOT NULL,"
         " descent FLOAT NOT NULL, model VARCHAR NOT NULL, low FLOAT, likely FLOAT, high FLOAT, basis VARCHAR,"
@@ -40,6 +40,7 @@ def add_shelf(connection: sqlite3.Connection) -> None:
         " WITHOUT ROWID"
     )
     connection.execute("CREATE INDEX shelf_model ON shelf (model, task)")
+    connection.execute("ALTER TABLE architecture ADD COLUMN sizes VARCHAR")
     connection.execute(
         "CREATE TABLE shelf_count (task VARCHAR NOT NULL, tier INTEGER NOT NULL, size_class INTEGER NOT NULL,"
         " models INTEGER NOT NULL, PRIMARY KEY (task, tier, size_class)) WITHOUT ROWID"

@@ -79,6 +79,7 @@ def _architecture(text: ModelText) -> Row | None:
         "model_type": model_type if isinstance(model_type, str) else None,
         "config": as_json(text.arch),
         "source": text.field_sources.get("arch"),
+        "sizes": None,
     }
 
 

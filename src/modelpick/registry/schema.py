@@ -92,6 +92,7 @@ class ArchitectureTable(SQLModel, table=True):
     model_type: str | None = None
     config: str
     source: str | None = None
+    sizes: str | None = None
 
 
 class VariantTable(SQLModel, table=True):

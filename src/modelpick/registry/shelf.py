@@ -20,7 +20,7 @@ _REASON = {0: "licence", 1: "licence-not-permissive", 2: "licence-conditional", 
 _COLUMNS = (
     "s.descent, s.model, s.low, s.likely, s.high, s.basis, m.family, m.name, m.relation, m.tasks, m.modality,"
     " m.released, m.params_total, m.params_active, m.context_length, m.languages, m.capabilities, m.commercial_use,"
-    " m.verdict_status, a.config, a.model_type"
+    " m.verdict_status, a.config, a.model_type, a.sizes"
 )
 _PAGE = (
     f"SELECT {_COLUMNS} FROM shelf s JOIN model m ON m.slug = s.model LEFT JOIN architecture a ON a.model = s.model"
@@ -125,7 +125,7 @@ def _texts(value: str) -> tuple[str, ...]:
 
 def _entry(row: tuple[Any, ...], sources: Sequence[Source]) -> Entry:
     _, slug, low, likely, high, basis, family, name, relation, tasks, modality, released, *rest = row
-    total, active, context, languages, capabilities, commercial_use, status, config, model_type = rest
+    total, active, context, languages, capabilities, commercial_use, status, config, model_type, sizes = rest
     return Entry(
         slug=slug,
         family=family,
@@ -145,5 +145,6 @@ def _entry(row: tuple[Any, ...], sources: Sequence[Source]) -> Entry:
         ability_basis=basis,
         config=config,
         model_type=model_type,
+        sizes=sizes,
         sources=tuple(sources),
     )

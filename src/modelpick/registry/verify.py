@@ -10,9 +10,9 @@ from contextlib import closing
 from pathlib import Path
 
 from modelpick.registry.build import build
-from modelpick.registry.draft import no_fit, no_judge
+from modelpick.registry.draft import no_fit, no_judge, no_measure
 from modelpick.registry.files import check_file, damaged, open_registry
-from modelpick.registry.interface import AbilityFit, Judge
+from modelpick.registry.interface import AbilityFit, Judge, Measure
 from modelpick.values import dataclass
 
 _EMPTY_WANTED = {
@@ -48,7 +48,13 @@ class Check:
 
 
 def verify(
-    path: Path, data: Path | None, *, origin: str = "bundled", judge: Judge = no_judge, fit: AbilityFit = no_fit
+    path: Path,
+    data: Path | None,
+    *,
+    origin: str = "bundled",
+    judge: Judge = no_judge,
+    fit: AbilityFit = no_fit,
+    measure: Measure = no_measure,
 ) -> list[Check]:
     """All checks of one registry; with ``data``, it is also built anew and compared byte for byte.
 
@@ -61,7 +67,7 @@ def verify(
         except sqlite3.DatabaseError as error:
             raise damaged(str(path), str(error), origin) from error
     if data:
-        checks.append(_rebuilt(path, data, judge, fit))
+        checks.append(_rebuilt(path, data, judge, fit, measure))
     return checks
 
 
@@ -97,10 +103,10 @@ def _few(rows: list[tuple[object, ...]]) -> str | None:
     return "; ".join(" ".join(map(str, row)) for row in rows[:3]) or None
 
 
-def _rebuilt(path: Path, data: Path, judge: Judge, fit: AbilityFit) -> Check:
+def _rebuilt(path: Path, data: Path, judge: Judge, fit: AbilityFit, measure: Measure) -> Check:
     with tempfile.TemporaryDirectory(prefix="modelpick-") as folder:
         again = Path(folder) / "registry.sqlite"
-        build(data, again, judge=judge, fit=fit)
+        build(data, again, judge=judge, fit=fit, measure=measure)
         new, old = again.read_bytes(), path.read_bytes()
     if new == old:
         return Check("built anew from its text it is the same", True)

@@ -6,7 +6,9 @@ A bound is never beaten by the truth, so the search may skip on it and still fin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from modelpick.hardware.interface import Hardware
 from modelpick.selection.interface import Entry, Needs, Option, Rejection
@@ -27,6 +29,7 @@ _LEAST_BITS = {
     "Q4_K_M": 4.5, "Q4_K_S": 4.5, "IQ4_NL": 4.5, "Q4_0": 4.5, "IQ4_XS": 4.25, "Q3_K_L": 3.43, "Q3_K_M": 3.43,
     "Q3_K_S": 3.43, "Q2_K": 2.62,
 }  # fmt: skip
+_EXACT = 1.02  # sizes that were worked out are those of the estimate itself, but for rounding
 _SEES = frozenset({"vision-language", "any-to-any"})
 _WRITES = frozenset({"text", "code"}) | _SEES
 _ROUNDED = 0.97  # totals are rounded on some cards, and count tensors that no file holds
@@ -49,12 +52,29 @@ def room_of(hardware: Hardware) -> float:
 
 def bound_of(entry: Entry, option: Option, fastest: Fastest | None, needs: Needs, loss: Loss) -> Bound:
     """The bounds of one option."""
-    bits = _language_share(entry) * _ROUNDED * _LEAST_BITS.get(option.quantisation or "", FEWEST_BITS)
-    least = option.source.bytes or (entry.params_total or 0) * bits / 8
-    speed = _speed(entry, bits, fastest)
+    known = _known_sizes(entry.sizes).get(option.quantisation or "") if option.format == "gguf" else None
+    if known is not None:
+        file, read = known
+        least = float(option.source.bytes if option.source.bytes and not option.made_here else file)
+        params = _known_sizes(entry.sizes)["read_params"][0]
+        speed = fastest and _EXACT * fastest(params, read * least / file)
+        least /= _EXACT
+    else:
+        bits = _language_share(entry) * _ROUNDED * _LEAST_BITS.get(option.quantisation or "", FEWEST_BITS)
+        least = option.source.bytes or (entry.params_total or 0) * bits / 8
+        speed = _speed(entry, bits, fastest)
     low = entry.ability.low if entry.ability else None
     taken = (loss(option.quantisation, entry.params_total) or 0.0) if low is not None else 0.0
     return Bound(least, speed, _most(low, needs, least, speed) - taken)
+
+
+@lru_cache(maxsize=512)
+def _known_sizes(sizes: str | None) -> Mapping[str, tuple[float, float]]:
+    """Bytes of the file and bytes read for a token by mix; ``read_params`` stands in the first place of its own."""
+    if not sizes:
+        return {}
+    found = json.loads(sizes)
+    return {name: (value, 0.0) if name == "read_params" else tuple(value) for name, value in found.items()}
 
 
 def entry_ceiling(entry: Entry, needs: Needs, fastest: Fastest | None) -> float:

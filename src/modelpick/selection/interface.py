@@ -89,6 +89,8 @@ class Entry:
     config: str | None
     model_type: str | None
     sources: tuple[Source, ...]
+    sizes: str | None = None
+    """As the registry's ``ArchitectureRow.sizes``: what the search may bound a form by before it is placed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,13 +28,13 @@ def command(data: Path | None, target: Path | None, output: OutputOptions) -> No
 
     The same text gives the same bytes. The old file stays until the new one is whole.
     """
-    from modelpick.cli.registry_cmd.wiring import data_directory, fit, judge
+    from modelpick.cli.registry_cmd.wiring import data_directory, fit, judge, measure
     from modelpick.registry.build import build
 
     source = data_directory(data, needed=True)
     assert source is not None
     path = target or source / "registry.sqlite"
-    tables = build(source, path, judge=judge, fit=fit)
+    tables = build(source, path, judge=judge, fit=fit, measure=measure)
     results = [{"table": name, "rows": rows} for name, rows in tables.items()]
     emit(
         Document(

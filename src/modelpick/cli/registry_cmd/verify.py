@@ -29,7 +29,7 @@ def command(path: Path | None, data: Path | None, output: OutputOptions) -> int:
     Without PATH it is the bundled one; where the text sources are at hand, it is built anew and compared byte for
     byte. Exit status 7 when a check fails.
     """
-    from modelpick.cli.registry_cmd.wiring import data_directory, fit, judge
+    from modelpick.cli.registry_cmd.wiring import data_directory, fit, judge, measure
     from modelpick.registry.locations import bundled_path
     from modelpick.registry.verify import verify
 
@@ -37,7 +37,7 @@ def command(path: Path | None, data: Path | None, output: OutputOptions) -> int:
     beside = source / "registry.sqlite" if source else None
     target = path or (beside if beside and beside.exists() else Path(bundled_path()))
     origin = "user" if path and not data else "bundled"
-    checks = verify(target, source, origin=origin, judge=judge, fit=fit)
+    checks = verify(target, source, origin=origin, judge=judge, fit=fit, measure=measure)
     results = [{"check": check.name, "ok": check.ok, "found": None if check.ok else check.found} for check in checks]
     failed = sum(not check.ok for check in checks)
     emit(

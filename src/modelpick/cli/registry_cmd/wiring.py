@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from modelpick.errors import UsageError
 from modelpick.registry.interface import Ability, Catalogue, Judgement, ModelFacts
@@ -49,6 +50,40 @@ def fit(models: Sequence[ModelFacts]) -> list[Ability]:
         Ability(found.model, found.family, found.value, found.low, found.high, found.basis, found.scores)
         for found in abilities(with_inherited_tokens(profiles, bases), scores)
     ]
+
+
+def measure(models: Sequence[ModelFacts]) -> dict[str, str]:
+    """The bytes of each mix that recommendations propose, and what a token reads of them."""
+    import json
+
+    from modelpick.estimation.architecture import from_config
+    from modelpick.estimation.interface import Settings, VariantSpec
+    from modelpick.estimation.speed_work import work_of
+    from modelpick.estimation.weights import weights_of
+    from modelpick.selection.options import LADDER
+
+    found: dict[str, str] = {}
+    for facts in models:
+        if facts.architecture is None or not facts.model.downloadable:
+            continue
+        architecture = from_config(
+            json.loads(facts.architecture.config),
+            params_total=facts.model.params_total,
+            params_active=facts.model.params_active,
+            modality=facts.model.modality,
+            context_length=facts.model.context_length,
+        )
+        sizes: dict[str, Any] = {}
+        for mix in LADDER:
+            variant = VariantSpec("gguf", mix)
+            weights = weights_of(architecture, variant)
+            work = weights and work_of(architecture, variant, Settings(), weights.file)
+            if weights and work:
+                sizes[mix] = [weights.file, round(work.weight_bytes + work.output_bytes)]
+                sizes["read_params"] = round(work.params + work.output_params)
+        if sizes:
+            found[facts.model.slug] = json.dumps(sizes, separators=(",", ":"), sort_keys=True)
+    return found
 
 
 def data_directory(given: Path | None, *, needed: bool) -> Path | None:
