@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from modelpick.cli.asker_options import PolicyChoice
 from modelpick.licensing.decide import decide
 from modelpick.licensing.interface import Asker, Decision, Verdict
+from modelpick.licensing.policy import BUILT_IN
 from modelpick.licensing.serialise import from_json
 from modelpick.registry.layers import Layers
 from modelpick.selection.interface import Answer, Entry
@@ -43,8 +44,9 @@ class Decider:
 
     @property
     def shelf_policy(self) -> str:
-        """The part of the shelf to read: that of a built-in policy, or all of it."""
-        return self.policy.name if self.policy.name in ("permissive", "commercial") else "any"
+        """The part of the shelf to read: that of a built-in policy, or all of it. A file may use any name."""
+        built_in = BUILT_IN.get(self.policy.name) is self.policy
+        return self.policy.name if built_in and self.policy.name in ("permissive", "commercial") else "any"
 
     def verdict(self, slug: str) -> Verdict:
         """The verdict that the registry keeps for a model."""
