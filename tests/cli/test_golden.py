@@ -94,7 +94,7 @@ def answered(registry):
 
     @cache
     def answer(machine: str, task: str) -> Answer:
-        return recommend(registry, _hardware(machine), _needs(task), decider)
+        return decider.with_clauses(recommend(registry, _hardware(machine), _needs(task), decider))
 
     return answer
 
@@ -159,7 +159,7 @@ def _at_least(registry: Layers, task: str, low: float) -> Iterator[Entry]:
         for entry in shelf.entries(task, "permissive", size_class):
             if entry.ability is None or entry.ability.low <= low:
                 break
-            if first_rejection(entry, _needs(task), decider)[0] is None:
+            if first_rejection(entry, _needs(task), lambda one: decider.decision(one.slug))[0] is None:
                 yield entry
 
 

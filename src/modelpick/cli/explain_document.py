@@ -83,7 +83,7 @@ def explanation(
 
 def _filtered(registry: Layers, entry: Entry, needs: Needs, decider: Decider) -> list[Rejection]:
     """Every filter that turns the model down; what it is not for comes first."""
-    found = all_rejections(entry, needs, decider)
+    found = all_rejections(entry, needs, lambda asked: decider.decision(asked.slug))
     if not serves(registry, entry.slug, needs.task):
         told = ", ".join(entry.tasks) or "nothing known"
         message = f"not offered for {needs.task}: it is a {entry.relation} model for {told}"
