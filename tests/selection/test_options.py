@@ -84,3 +84,16 @@ def test_what_was_trained_in_four_bits_stays_as_it_is() -> None:
         "m", sources=(Source("safetensors", "maker/m", "official", "MXFP4"), Source("gguf", "x/m-GGUF", "community"))
     )
     assert [option.quantisation for option in made(native, machine())] == ["MXFP4_MOE"]
+
+
+def test_one_odd_listed_form_does_not_hide_the_repository_with_all_the_others() -> None:
+    sources = (Source("gguf", "maker/m-q4_0", "official", "Q4_0"), Source("gguf", "other/m-GGUF", "community"))
+    options = made(entry("m", sources=sources), machine())
+    assert [option.quantisation for option in options] == [*LADDER, "Q4_0"]
+    assert [option.source.repo for option in options] == ["other/m-GGUF"] * len(LADDER) + ["maker/m-q4_0"]
+
+
+@pytest.mark.parametrize(("modality", "served"), [("text", True), ("embedding", True), ("text-to-image", False)])
+def test_vllm_is_given_what_it_serves(modality: str, served: bool) -> None:
+    options = made(entry("m", modality=modality), machine(gpu="cuda", capability="9.0"), runtimes=("vllm",))
+    assert bool(options) is served

@@ -82,7 +82,8 @@ def _gguf(entry: Entry, runtime: Runtime, needs: Needs, gguf_types: frozenset[st
     published = [source for source in entry.sources if source.format == "gguf"]
     published.sort(key=lambda source: source.publisher != "official")
     listed = [source for source in published if source.quantisation]
-    if listed:
+    unlisted = [source for source in published if not source.quantisation]
+    if listed and (not unlisted or any(source.quantisation in _PROPOSED for source in listed)):
         rungs = {name: place for place, name in enumerate(LADDER)}
         listed.sort(key=lambda source: rungs.get(str(source.quantisation), len(rungs)))
         proposed = [source for source in listed if needs.quantisations or source.quantisation in _PROPOSED]
@@ -90,7 +91,10 @@ def _gguf(entry: Entry, runtime: Runtime, needs: Needs, gguf_types: frozenset[st
     originals = _originals(entry)
     ladder = _native_ladder(originals, needs)
     if published:
-        return [Option("gguf", name, runtime, published[0]) for name in ladder]
+        # One odd form whose bytes were read (a maker's own Q4_0) does not hide the repository with all the others.
+        known = {source.quantisation: source for source in listed}
+        names = dict.fromkeys((*ladder, *known))
+        return [Option("gguf", name, runtime, known.get(name) or unlisted[0]) for name in names]
     if originals and entry.model_type in gguf_types and runtime == "llama.cpp":
         return [Option("gguf", name, runtime, originals[0], made_here=True) for name in ladder]
     return []
