@@ -66,3 +66,10 @@ def test_a_multilingual_model_speaks_what_its_card_names_or_leaves_open(language
     model = entry("a", languages=languages, capabilities=("multilingual",))
     rejection, _ = first_rejection(model, needs(languages=("sw",)), allow)
     assert (rejection is None) is speaks
+
+
+def test_what_only_reads_documents_is_for_those_who_ask_for_it():
+    reader = entry("ocr", tasks=("vision",), capabilities=("vision", "ocr"))
+    assert first_rejection(reader, needs(task="vision"), allow)[0].reason == "capability"
+    assert first_rejection(reader, needs(task="vision", capabilities=("ocr",)), allow)[0] is None
+    assert first_rejection(entry("vl", tasks=("chat", "vision")), needs(task="vision"), allow)[0] is None

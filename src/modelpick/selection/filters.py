@@ -87,6 +87,17 @@ def _capabilities(entry: Entry, needs: Needs) -> Rejection | None:
     return Rejection(entry.slug, "capability", f"not known for: {', '.join(missing)}", ",".join(missing))
 
 
+def _general(entry: Entry, needs: Needs) -> Rejection | None:
+    """What only reads documents answers no questions about pictures; who wants one asks for ``ocr``."""
+    if needs.task != "vision" or "ocr" in needs.capabilities or "chat" in entry.tasks:
+        return None
+    if "ocr" not in entry.capabilities:
+        return None
+    return Rejection(
+        entry.slug, "capability", "it only reads documents: --needs ocr asks for such a model", "chat", "ocr"
+    )
+
+
 def _released(entry: Entry, needs: Needs) -> Rejection | None:
     if needs.released_after is None:
         return None
@@ -99,4 +110,4 @@ def _released(entry: Entry, needs: Needs) -> Rejection | None:
     return Rejection(entry.slug, "release-date", message, needs.released_after, entry.released)
 
 
-FILTERS: tuple[Filter, ...] = (_named, _context, _languages, _capabilities, _released)
+FILTERS: tuple[Filter, ...] = (_named, _context, _languages, _capabilities, _general, _released)
