@@ -96,8 +96,9 @@ def test_a_whisper_model(tmp_path: Path) -> None:
     folder = tmp_path / "whisper"
     WhisperForConditionalGeneration(config).save_pretrained(folder)
     tokenizer = bpe_tokenizer(size - 8, "gpt2")
-    for number, text in enumerate(("<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|translate|>",
-                                   "<|notimestamps|>", "<|nospeech|>", "<|0.00|>")):  # fmt: skip
+    words = "endoftext startoftranscript en transcribe translate notimestamps nospeech 0.00"
+    for number, word in enumerate(words.split()):
+        text = f"<|{word}|>"
         tokenizer["added_tokens"].append(
             {"id": size - 9 + number, "content": text, "single_word": False, "lstrip": False, "rstrip": False,
              "normalized": False, "special": True}
