@@ -97,3 +97,9 @@ def test_one_odd_listed_form_does_not_hide_the_repository_with_all_the_others() 
 def test_vllm_is_given_what_it_serves(modality: str, served: bool) -> None:
     options = made(entry("m", modality=modality), machine(gpu="cuda", capability="9.0"), runtimes=("vllm",))
     assert bool(options) is served
+
+
+def test_a_model_of_many_kinds_speaks_with_the_library_of_its_makers_only() -> None:
+    omni = entry("omni", modality="any-to-any", tasks=("chat", "text-to-speech"))
+    assert {option.format for option in made(omni, machine(), task="chat")} == {"gguf"}
+    assert {option.runtime for option in made(omni, machine(), task="text-to-speech")} == {"transformers"}

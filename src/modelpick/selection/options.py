@@ -33,6 +33,8 @@ _FP8_CAPABILITY, _FP4_CAPABILITY = 8.9, 10.0
 _GGUF_MODALITIES = {"text", "code", "vision-language", "any-to-any", "embedding", "reranker"}
 _VLLM_MODALITIES = _GGUF_MODALITIES | {"speech-to-text"}
 """What ``vllm serve`` serves: https://docs.vllm.ai/en/latest/models/supported_models.html"""
+_NOT_FROM_GGUF = frozenset({"text-to-speech", "image"})
+"""What a model of several kinds cannot do under llama.cpp: it reads sounds and pictures, and writes text."""
 _16_BIT = {"BF16", "F16", "F32", None}
 
 
@@ -77,7 +79,7 @@ def _wanted(option: Option, needs: Needs) -> bool:
 
 
 def _gguf(entry: Entry, runtime: Runtime, needs: Needs, gguf_types: frozenset[str]) -> list[Option]:
-    if entry.modality not in _GGUF_MODALITIES:
+    if entry.modality not in _GGUF_MODALITIES or needs.task in _NOT_FROM_GGUF:
         return []
     published = [source for source in entry.sources if source.format == "gguf"]
     published.sort(key=lambda source: source.publisher != "official")
