@@ -62,13 +62,15 @@ def test_the_default_question_is_chat_with_a_permissive_licence_at_a_readable_sp
 
 def test_explain_shows_arithmetic_that_adds_up(body):
     found = body("--explain", "--limit", "3")
-    for row in found["results"]:
+    for row in found["results"] + body("--explain", "--task", "embedding")["results"]:
         parts = row["footprint"]
         terms = ("weights", "kv_cache", "recurrent_state", "compute", "overhead", "projector")
         assert sum(parts[f"{name}_bytes"] for name in terms) == parts["total_bytes"]
         assert sum(part["points"] for part in row["score_parts"]) == pytest.approx(row["score"], abs=0.02)
         for pool in row["pools"]:
             assert pool["required_bytes"] <= pool["available_bytes"]
+            terms = ("weights", "kv_cache", "compute", "overhead")
+            assert sum(pool[f"{name}_bytes"] for name in terms) == pool["required_bytes"]
     listed = found["rejected"]["list"]
     assert listed and all(one["message"] for one in listed)
 

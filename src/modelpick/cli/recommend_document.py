@@ -7,6 +7,7 @@ from typing import Any
 
 from modelpick.cli.answers import COLUMNS, as_row, needs_fields, rejection_fields, table_row
 from modelpick.cli.deciding import Decider
+from modelpick.estimation.interface import PoolUse
 from modelpick.hardware.interface import Hardware
 from modelpick.hardware.inventory import to_json
 from modelpick.output.interface import Block, Column, Document, Facts, Grid, Lines
@@ -101,10 +102,7 @@ def explained_lines(pick: Recommendation) -> list[str]:
     ]
     terms = " + ".join(f"{size / GIB:.2f} {name}" for name, size in memory if size)
     lines = [f"memory: {parts.total / GIB:.2f} GiB = {terms} ({parts.weights_origin} weights)"]
-    lines += [
-        f"{use.pool}: {use.required_bytes / GIB:.2f} GiB of {use.available_bytes / GIB:.2f} GiB, {use.layers} layers"
-        for use in pick.fit.placement.uses
-    ]
+    lines += [_pool_line(use) for use in pick.fit.placement.uses]
     if pick.fit.speed:
         lines.append(f"speed: {pick.fit.speed.basis}")
     elif pick.fit.throughput:
@@ -113,6 +111,19 @@ def explained_lines(pick: Recommendation) -> list[str]:
     lines.append(f"licence: {pick.decision.clause}")
     lines += [f"note: {note}" for note in dict.fromkeys((*parts.notes, *pick.fit.notes))]
     return lines
+
+
+def _pool_line(use: PoolUse) -> str:
+    """What is taken of one pool, and of what that is the sum: PyTorch itself takes more than a small model."""
+    parts = (
+        (use.weights_bytes, "weights"),
+        (use.kv_cache_bytes, "KV cache"),
+        (use.compute_bytes, "compute buffers"),
+        (use.overhead_bytes, "runtime overhead"),
+    )
+    terms = " + ".join(f"{size / GIB:.2f} {name}" for size, name in parts if size)
+    layers = f"; {use.layers} layers" if use.layers else ""
+    return f"{use.pool}: {use.required_bytes / GIB:.2f} of {use.available_bytes / GIB:.2f} GiB = {terms}{layers}"
 
 
 def _notes(answer: Answer, needs: Needs, hardware: Hardware, decider: Decider) -> list[str]:
