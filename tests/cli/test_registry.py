@@ -120,7 +120,7 @@ def test_a_target_that_cannot_be_written_exits_4(run: Runner, mine: Path, tmp_pa
 
 def test_build_writes_what_it_is_told_to_and_verify_agrees(run: Runner, tmp_path: Path) -> None:
     data = tmp_path / "data"
-    source = Path(bundled_path()).parent
+    source = Path(__file__).parents[2] / "data"
     (data / "models").mkdir(parents=True)
     for name in ("models/gpt-j.toml", "licenses.toml", "accelerators.toml", "lineage_rules.toml"):
         (data / name).write_bytes((source / name).read_bytes())
