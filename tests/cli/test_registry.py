@@ -12,7 +12,7 @@ import pytest
 from tests.cli.running import Runner
 
 from modelpick.registry.export import toml_of
-from modelpick.registry.locations import VARIABLE, bundled_path
+from modelpick.registry.locations import VARIABLE
 
 BLOCK = {
     "slug": "mine", "family": "Mine", "name": "Mine", "developer": "me", "relation": "finetune", "modality": "text",
