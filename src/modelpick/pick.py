@@ -69,9 +69,9 @@ class Machine:
             throughput = throughput_of(architecture, candidate.entry.modality, fit.placement, self.hardware)
         return replace(fit, speed=speed, throughput=throughput, settings=settings)
 
-    def fastest(self, params: float, weight_bytes: float) -> float:
+    def fastest(self, params: float, weight_bytes: float, cache_bytes: float = 0.0, layers: float = 0.0) -> float:
         """The most tokens per second here of a model that reads so much for each token."""
-        return most_tokens_per_second(self._machine, params, weight_bytes)
+        return most_tokens_per_second(self._machine, params, weight_bytes, cache_bytes, layers)
 
     def longest_context(self, candidate: Candidate) -> int | None:
         """The most context of each user that fits with the same kind of placement, tokens; None for what reads none."""

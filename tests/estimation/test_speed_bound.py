@@ -9,6 +9,7 @@ from modelpick.pick import Machine
 from modelpick.registry.layers import Layers
 from modelpick.registry.shelf import RegistryShelf
 from modelpick.selection.bounds import bound_of
+from modelpick.selection.filters import context_for
 from modelpick.selection.interface import Candidate, Needs
 from modelpick.selection.options import LADDER, options_for
 
@@ -35,7 +36,7 @@ def test_no_estimate_beats_its_bound(options: HardwareOptions) -> None:
                     if option.quantisation not in (LADDER[0], LADDER[3], LADDER[-1]):
                         continue
                     bound = bound_of(entry, option, machine.fastest, needs, lambda *_: 0.0)
-                    fit = machine.assess(Candidate(entry, option, 512))
+                    fit = machine.assess(Candidate(entry, option, context_for(entry, needs)))
                     speed = getattr(fit, "speed", None)
                     if speed and bound.fastest is not None:
                         checked += 1

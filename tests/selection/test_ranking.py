@@ -34,7 +34,11 @@ PREFERENCES = st.sampled_from(["balanced", "quality", "speed", "small"])
 def ask(entries, hardware, wanted: Needs) -> Answer:
     rate = float(hardware.pools[-1].bandwidth_bytes_per_second or 0)
     shelf, assess = ListShelf(entries), assess_on(hardware)
-    return rank(shelf, wanted, hardware, decide=allow, assess=assess, loss=loss, fastest=lambda _, size: rate / size)
+
+    def fastest(params: float, size: float, *_: float) -> float:
+        return rate / size
+
+    return rank(shelf, wanted, hardware, decide=allow, assess=assess, loss=loss, fastest=fastest)
 
 
 @settings(max_examples=150, deadline=None)

@@ -59,7 +59,7 @@ def _decode_part(
             params=params,
             layers=layers,
             bandwidth=host.bandwidth,
-            weights_per_second=_decode_rate(host, cpu),
+            weights_per_second=decode_rate(host, cpu),
             bandwidth_share=1.0 if host.bandwidth_origin == "measured" else cpu.bandwidth_share,
             cache_cost=cpu.cache_cost,
             layer_seconds=cpu.layer_seconds,
@@ -123,7 +123,8 @@ def host_prompt(
     return min(computed, copied + card_prompt(moved, card, work, prompt, settings, constants))
 
 
-def _decode_rate(host: Host, cpu: CpuConstants) -> float:
+def decode_rate(host: Host, cpu: CpuConstants) -> float:
+    """Weights per second that all cores together multiply while decoding."""
     rate = cores_rate(host.cores, cpu.core_exponent, cpu.weights_per_second[host.instructions])
     return rate * cpu.low_power if host.low_power else rate
 

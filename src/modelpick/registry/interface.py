@@ -94,8 +94,12 @@ class ArchitectureRow:
     config: str
     source: str | None
     sizes: str | None = None
-    """What estimation worked out when the registry was built, as JSON text: ``read_params``, the weights that a token
-    multiplies, and for each GGUF mix its file's bytes and the bytes that a token reads. None: not worked out."""
+    """What estimation worked out when the registry was built, as JSON text; None: nothing.
+
+    ``read_params``: the weights that a token multiplies. ``cache``: the bytes that a token reads of every token before
+    it, of those in the window, the window in tokens, the bytes of recurrent state, the number of layers. For each GGUF
+    mix: its file's bytes, and the bytes that a token reads of it.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,20 @@ A bound is never beaten by the truth, so the search may skip on it and still fin
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 from modelpick.hardware.interface import Hardware
+from modelpick.selection.filters import context_for
 from modelpick.selection.interface import Entry, Needs, Option, Rejection
 from modelpick.selection.scoring import least_quality, most_points_for_size, most_points_for_speed
 from modelpick.units import GIB
 from modelpick.values import dataclass
 
 Loss = Callable[[str | None, int | None], float | None]
-Fastest = Callable[[float, float], float]
-"""The most tokens per second of a machine that multiplies so many weights and reads so many bytes for each."""
+Fastest = Callable[[float, float, float, float], float]
+"""The most tokens per second of a machine that multiplies so many weights and reads so many bytes of them and of cache,
+in so many layers."""
 
 FEWEST_BITS = 2.0
 """Per weight: below every form that is offered."""
@@ -46,18 +48,23 @@ class Bound:
 
 
 def room_of(hardware: Hardware) -> float:
-    """All memory of the machine together, bytes: nothing larger than this fits in any placement."""
-    return float(sum(max(pool.free_bytes or 0, pool.total_bytes or 0) for pool in hardware.pools))
+    """All free memory of the machine together, bytes: nothing larger than this fits in any placement."""
+    pools = hardware.pools
+    return float(sum(p.free_bytes if p.free_bytes is not None else p.total_bytes or 0 for p in pools))
 
 
 def bound_of(entry: Entry, option: Option, fastest: Fastest | None, needs: Needs, loss: Loss) -> Bound:
     """The bounds of one option."""
-    known = _known_sizes(entry.sizes).get(option.quantisation or "") if option.format == "gguf" else None
+    sizes = _known_sizes(entry.sizes)
+    known = sizes.get(option.quantisation or "") if option.format == "gguf" else None
     if known is not None:
         file, read = known
         least = float(option.source.bytes if option.source.bytes and not option.made_here else file)
-        params = _known_sizes(entry.sizes)["read_params"][0]
-        speed = fastest and _EXACT * fastest(params, read * least / file)
+        row, window_row, window, state, layers = sizes["cache"]
+        # The likely speed is that of a cache filled by half; several users read more.
+        tokens = context_for(entry, needs) / 2
+        cache = row * tokens + window_row * min(tokens, window) + state
+        speed = fastest and _EXACT * fastest(sizes["read_params"][0], read * least / file, cache, layers)
         least /= _EXACT
     else:
         bits = _language_share(entry) * _ROUNDED * _LEAST_BITS.get(option.quantisation or "", FEWEST_BITS)
@@ -69,12 +76,12 @@ def bound_of(entry: Entry, option: Option, fastest: Fastest | None, needs: Needs
 
 
 @lru_cache(maxsize=512)
-def _known_sizes(sizes: str | None) -> Mapping[str, tuple[float, float]]:
-    """Bytes of the file and bytes read for a token by mix; ``read_params`` stands in the first place of its own."""
+def _known_sizes(sizes: str | None) -> Mapping[str, Sequence[float]]:
+    """The sizes that were worked out, each a list; see the registry's ``ArchitectureRow.sizes``."""
     if not sizes:
         return {}
     found = json.loads(sizes)
-    return {name: (value, 0.0) if name == "read_params" else tuple(value) for name, value in found.items()}
+    return {name: value if isinstance(value, list) else [value] for name, value in found.items()}
 
 
 def entry_ceiling(entry: Entry, needs: Needs, fastest: Fastest | None) -> float:
@@ -115,4 +122,4 @@ def _speed(entry: Entry, bits: float, fastest: Fastest | None) -> float | None:
     # Embeddings that are only looked up are most of a small model (Gemma 3n and 4), little of a large one.
     large = active >= (2e9 if entry.params_active else 6e9)
     params = (0.6 if large else 0.35) * active
-    return fastest(params, params * bits / 8)
+    return fastest(params, params * bits / 8, 0.0, 0.0)

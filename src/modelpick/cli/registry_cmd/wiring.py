@@ -81,6 +81,7 @@ def measure(models: Sequence[ModelFacts]) -> dict[str, str]:
             if weights and work:
                 sizes[mix] = [weights.file, round(work.weight_bytes + work.output_bytes)]
                 sizes["read_params"] = round(work.params + work.output_params)
+                sizes["cache"] = [work.cache_row, work.window_row, work.window, work.state_bytes, work.layers]
         if sizes:
             found[facts.model.slug] = json.dumps(sizes, separators=(",", ":"), sort_keys=True)
     return found
