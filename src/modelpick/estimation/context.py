@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from modelpick.estimation.cache import CELL_STEP
 from modelpick.estimation.interface import (
@@ -42,6 +42,7 @@ def max_context(
     """
     limit = architecture.context_length or _LONGEST
     allowed = kinds
+    first: Fit | Misfit | None = None
     if allowed is None:
         first = place(architecture, variant, settings, hardware, assume_idle=assume_idle)
         if isinstance(first, Misfit):
@@ -52,17 +53,46 @@ def max_context(
             return None
         allowed = frozenset({first.placement.kind})
 
-    def fits(steps: int) -> bool:
+    def at(steps: int) -> Fit | Misfit:
         asked = replace(settings, context=min(steps * CELL_STEP, limit))
-        return isinstance(place(architecture, variant, asked, hardware, assume_idle=assume_idle, kinds=allowed), Fit)
+        return place(architecture, variant, asked, hardware, assume_idle=assume_idle, kinds=allowed)
 
-    low, high = 0, -(-limit // CELL_STEP)
-    if fits(high):
+    high = -(-limit // CELL_STEP)
+    beyond = at(high)
+    if isinstance(beyond, Fit):
         return limit
+    steps = _last(at, high, beyond, first if isinstance(first, Fit) else None)
+    return steps * CELL_STEP if steps else None
+
+
+def _last(at: Callable[[int], Fit | Misfit], high: int, beyond: Misfit, known: Fit | None) -> int:
+    """The last number of steps that fits, below ``high``, which does not; 0 if none does.
+
+    Memory grows with the context nearly in a straight line, so the search looks where the line through what fitted and
+    what did not meets what there is; every third look halves what is left, whatever the line says.
+    """
+    low = min(known.settings.context // CELL_STEP, high - 1) if known else 0
+    fitted = known
+    look = 0
     while low + 1 < high:
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return low * CELL_STEP if low else None
+        look += 1
+        guess = (low + high) // 2 if fitted is None or look % 3 == 0 else _crossing(low, fitted, high, beyond)
+        guess = min(max(guess, low + 1), high - 1)
+        found = at(guess)
+        if isinstance(found, Fit):
+            low, fitted = guess, found
+        else:
+            high, beyond = guess, found
+    return low
+
+
+def _crossing(low: int, fitted: Fit, high: int, beyond: Misfit) -> int:
+    """Where the memory of the pool that ran out would be used up."""
+    used = sum(use.required_bytes for use in fitted.placement.uses if use.pool == beyond.pool)
+    missing = beyond.needed_bytes - used
+    if missing <= 0:
+        return (low + high) // 2
+    return low + (high - low) * (beyond.available_bytes - used) // missing
 
 
 def best_quantisation(
