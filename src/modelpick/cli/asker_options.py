@@ -113,12 +113,12 @@ class PolicyChoice:
 
         :raises UsageError: for a file, a name or a licence that is wrong, saying where.
         """
-        from pathlib import Path
-
         from modelpick.licensing.policy import BUILT_IN, license_policy
 
         if self.path is None:
             return license_policy(self.words, catalogue)
+        from pathlib import Path
+
         if self.path.lower() in BUILT_IN and not Path(self.path).exists():
             return BUILT_IN[self.path.lower()]
         assert catalogue is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +11,9 @@ from modelpick.cli.hardware_options import HardwareOptions, hardware_options
 from modelpick.cli.needs_options import context_tokens
 from modelpick.cli.options import OutputOptions, model_argument, output_options, registry_option
 from modelpick.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FEWEST, MOST = 2, 12
 

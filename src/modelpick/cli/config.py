@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+# Without pathlib, which nothing else on the path of an answer needs: see registry/locations.py.
+# ruff: noqa: PTH111, PTH118, PTH123
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from modelpick.errors import UsageError
@@ -26,18 +27,18 @@ SHARED = frozenset(
 """Keys that may stand at the top of the file and then hold for every command that has the option."""
 
 
-def config_path() -> Path:
+def config_path() -> str:
     """Where the file is looked for: ``MODELPICK_CONFIG``, else ``modelpick/config.toml`` in the user's config
     directory."""
     if given := os.environ.get("MODELPICK_CONFIG"):
-        return Path(given)
+        return given
     if sys.platform not in ("win32", "darwin"):
         # The same answer as platformdirs gives, without its import on the fast path.
-        home = os.environ.get("XDG_CONFIG_HOME")
-        return (Path(home) if home else Path("~").expanduser() / ".config") / "modelpick" / "config.toml"
-    from platformdirs import user_config_path
+        home = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+        return os.path.join(home, "modelpick", "config.toml")
+    from platformdirs import user_config_dir
 
-    return user_config_path("modelpick", appauthor=False) / "config.toml"
+    return os.path.join(user_config_dir("modelpick", appauthor=False), "config.toml")
 
 
 def load_config() -> dict[str, Any]:
@@ -47,7 +48,7 @@ def load_config() -> dict[str, Any]:
     """
     path = config_path()
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             import tomllib
 
             config = tomllib.load(file)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +13,8 @@ from modelpick.cli.needs_options import NeedsOptions, needs_options
 from modelpick.cli.options import OutputOptions, model_argument, output_options, registry_option
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from modelpick.licensing.interface import Asker
 
 TURNED_DOWN = 3

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 
 import click
@@ -21,6 +20,8 @@ def report(error: BaseException, arguments: Sequence[str]) -> int:
     """Tell the user of ``error`` on stderr and return the exit code."""
     debug = os.environ.get("MODELPICK_DEBUG") == "1"
     if debug and not isinstance(error, KeyboardInterrupt | click.exceptions.Abort):
+        import traceback
+
         traceback.print_exception(error)
     exit_code, code, message, hint, details = _classify(error)
     if wants_json(arguments):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +10,9 @@ from modelpick.cli.emit import emit
 from modelpick.cli.model_filters import Filters, model_filters
 from modelpick.cli.options import OutputOptions, output_options, registry_option
 from modelpick.output.interface import Column, Document, Grid
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NOTHING_FOUND = 3
 SORTS = ("name", "slug", "developer", "family", "released", "params", "context", "ability")

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from modelpick.output.formats import FORMATS
 from modelpick.values import dataclass
 
+if TYPE_CHECKING:
+    import os
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class FilePath(click.Path):
+    """A path, made a :class:`pathlib.Path` only when one is given: importing pathlib takes a tenth of an answer."""
+
+    def coerce_path_result(self, value: str | os.PathLike[str]) -> str | bytes | os.PathLike[str]:
+        """As click's with ``path_type=Path``."""
+        from pathlib import Path
+
+        return Path(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +95,7 @@ def registry_option(function: F) -> F:
     """Add ``--registry PATH`` (env MODELPICK_REGISTRY), passed as ``registry: Path | None``."""
     return click.option(
         "--registry",
-        type=click.Path(path_type=Path),
+        type=FilePath(),
         envvar="MODELPICK_REGISTRY",
         help="Your own registry file, laid over the bundled one [env: MODELPICK_REGISTRY].",
     )(function)

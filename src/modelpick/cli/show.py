@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from modelpick.cli.emit import emit
 from modelpick.cli.options import OutputOptions, model_argument, output_options, registry_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command(

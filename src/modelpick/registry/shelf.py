@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import heapq
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelpick.estimation.interface import Range
-from modelpick.registry.interface import Tier
 from modelpick.registry.layers import Layer, Layers
 from modelpick.selection.interface import Entry, Source
+
+if TYPE_CHECKING:
+    from modelpick.registry.interface import Tier
 
 _PAGES = (8, 24, 64)
 _TIERS: Mapping[str, tuple[Tier, ...]] = {"permissive": (0,), "commercial": (0, 1, 2)}
@@ -57,7 +58,7 @@ class RegistryShelf:
         lanes = [
             self._lane(layer, task, tier, size_class) for layer in self._registry.layers for tier in _tiers(policy)
         ]
-        for _, _, entry in lanes[0] if len(lanes) == 1 else heapq.merge(*lanes, key=lambda keyed: keyed[:2]):
+        for _, _, entry in lanes[0] if len(lanes) == 1 else _merged(lanes):
             yield entry
 
     def _counts(self, task: str) -> list[tuple[int, int, int]]:
@@ -78,6 +79,12 @@ class RegistryShelf:
                 return
             after = (rows[-1][0], rows[-1][1])
             page += 1
+
+
+def _merged(lanes: Sequence[Iterator[_Keyed]]) -> Iterator[_Keyed]:
+    import heapq
+
+    return heapq.merge(*lanes, key=lambda keyed: keyed[:2])
 
 
 def entry_of(registry: Layers, slug: str, ability: str) -> Entry:

@@ -7,7 +7,6 @@ below the worst pick on the list, nothing unread can enter it. So the cost follo
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -63,7 +62,7 @@ class _Search:
         """The score that a newcomer has to reach; None while the list is not full."""
         if len(self.picks) < self.needs.limit:
             return None
-        return heapq.nlargest(self.needs.limit, (pick.score for pick in self.picks.values()))[-1]
+        return sorted((pick.score for pick in self.picks.values()), reverse=True)[self.needs.limit - 1]
 
     def _least(self, entry: Entry) -> float | None:
         """The score that an option of this entry has to reach to matter: the list's, and its own family's pick."""

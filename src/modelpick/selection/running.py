@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from modelpick.estimation.interface import Fit
 from modelpick.selection.interface import Candidate
 from modelpick.values import dataclass
@@ -38,7 +36,16 @@ def run_command(candidate: Candidate, fit: Fit, *, file: str | None = None) -> R
 
 
 def _line(*words: object) -> str:
-    return " ".join(shlex.quote(str(word)) for word in words)
+    return " ".join(_quoted(str(word)) for word in words)
+
+
+def _quoted(word: str) -> str:
+    """As ``shlex.quote``, which is imported only for words that need it."""
+    if word and all(letter.isalnum() or letter in "-_./:=+,@%" for letter in word) and word.isascii():
+        return word
+    from shlex import quote
+
+    return quote(word)
 
 
 def _llama_cpp(candidate: Candidate, fit: Fit, file: str | None) -> RunCommand:
@@ -77,7 +84,7 @@ def _ollama(candidate: Candidate, fit: Fit, file: str | None) -> RunCommand:
     option = candidate.option
     if file:
         name = candidate.entry.slug
-        modelfile = f"printf 'FROM %s\\nPARAMETER num_ctx %s\\n' {shlex.quote(file)} {fit.settings.context} > Modelfile"
+        modelfile = f"printf 'FROM %s\\nPARAMETER num_ctx %s\\n' {_quoted(file)} {fit.settings.context} > Modelfile"
         return RunCommand(
             "ollama", (modelfile, _line("ollama", "create", name, "-f", "Modelfile"), _line("ollama", "run", name))
         )
