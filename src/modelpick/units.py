@@ -16,8 +16,9 @@ TIB = 1024**4
 
 _DECIMAL = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY = {"k": KIB, "m": MIB, "g": GIB, "t": TIB}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*([kmgt]?)(i?)(b?)", re.ASCII | re.IGNORECASE)
-_COUNT = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*([kmbt]?)", re.ASCII | re.IGNORECASE)
+# Patterns are compiled when they are first used: most answers use none of them.
+_SIZE = r"(\d+(?:\.\d+)?|\.\d+)\s*([kmgt]?)(i?)(b?)"
+_COUNT = r"(\d+(?:\.\d+)?|\.\d+)\s*([kmbt]?)"
 _COUNT_SCALE = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
 _SIZE_FORMS = "24GB, 24GiB, 24g, 24576MiB"
 _MOST = 2**63 - 1
@@ -43,7 +44,7 @@ def parse_file_size(text: str, *, what: str = "size") -> int:
 
 
 def _parse_size(text: str, what: str, *, binary_always: bool) -> int:
-    found = _SIZE.fullmatch(text.strip())
+    found = re.fullmatch(_SIZE, text.strip(), re.ASCII | re.IGNORECASE)
     hint = f"write a positive size with a unit: {_SIZE_FORMS}"
     if not found or not (found[2] or found[4]) or (found[3] and not found[2]):
         raise UsageError(f"{what}: {text!r} is not a size", hint=hint)
@@ -60,7 +61,7 @@ def parse_count(text: str, *, what: str = "count") -> int:
 
     :raises UsageError: for anything else, and for zero or less.
     """
-    found = _COUNT.fullmatch(text.strip().replace(",", "").replace("_", ""))
+    found = re.fullmatch(_COUNT, text.strip().replace(",", "").replace("_", ""), re.ASCII | re.IGNORECASE)
     number = round(float(found[1]) * _COUNT_SCALE[found[2].lower()]) if found else 0
     if not 0 < number <= _MOST:
         raise UsageError(f"{what}: {text!r} is not a positive number", hint="accepted: 8192, 32k, 2M, 7B, 1.5T")

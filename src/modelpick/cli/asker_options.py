@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from modelpick.licensing.catalogue import Catalogue
+    from modelpick.licensing.interface import Asker
     from modelpick.licensing.policy import Policy
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -23,21 +24,27 @@ def asker_options(function: F) -> F:
 
     @wraps(function)
     def with_asker(*args: Any, **kwargs: Any) -> Any:
-        from modelpick.licensing.asker import asker_of
-
-        kwargs["asker"] = asker_of(
-            kwargs.pop("region"),
-            kwargs.pop("monthly_users"),
-            kwargs.pop("annual_revenue"),
-            kwargs.pop("outputs_train_models"),
-            kwargs.pop("redistribute"),
-        )
+        told = [kwargs.pop(name) for name in _ASKER_NAMES]
+        kwargs["asker"] = _asker(told)
         return function(*args, **kwargs)
 
     decorated = with_asker
     for option in reversed(_ASKER):
         decorated = option(decorated)
     return decorated  # type: ignore[return-value]
+
+
+_ASKER_NAMES = ("region", "monthly_users", "annual_revenue", "outputs_train_models", "redistribute")
+
+
+def _asker(told: list[Any]) -> Asker:
+    if not any(told):
+        from modelpick.licensing.interface import Asker
+
+        return Asker()
+    from modelpick.licensing.asker import asker_of
+
+    return asker_of(*told)
 
 
 _ASKER: list[Callable[[Any], Any]] = [

@@ -8,7 +8,7 @@ from modelpick.estimation.families import Family
 from modelpick.estimation.fields import Fields
 from modelpick.estimation.interface import AttentionKind, Recurrence
 
-_RATIO = re.compile(r"(\d+)\s*local\s*:\s*(\d+)\s*global")
+_RATIO = r"(\d+)\s*local\s*:\s*(\d+)\s*global"
 FULL: AttentionKind = "full"
 SLIDING: AttentionKind = "sliding"
 NONE: AttentionKind = "none"
@@ -67,7 +67,7 @@ def _period(family: Family, fields: Fields) -> int:
     number = fields.number("swa_pattern_period", "sliding_window_pattern", "_sliding_window_pattern")
     if number:
         return number
-    found = _RATIO.search(fields.text("sliding_window_pattern") or "")
+    found = re.search(_RATIO, fields.text("sliding_window_pattern") or "")
     if found:
         return int(found[1]) + int(found[2])
     return family.window_period or 1

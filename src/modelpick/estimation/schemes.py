@@ -17,9 +17,9 @@ _USUAL_BITS = {
     "IQ1_M": 2.05, "IQ2_XXS": 2.3, "IQ2_XS": 2.5, "IQ2_S": 2.65, "IQ2_M": 2.85, "IQ3_XXS": 3.2, "IQ3_XS": 3.42,
     "IQ3_S": 3.58, "IQ3_M": 3.7, "MXFP4_MOE": 4.4, "TQ1_0": 2.0, "TQ2_0": 2.3, "Q1_0": 1.5, "Q2_0": 2.6,
 }  # fmt: skip
-_LINEAR = re.compile(r"(attn_|ffn_|ssm_(in|out|x|ba)|shortconv\.(in|out)_proj|cross_attn_).*weight$")
+_LINEAR = r"(attn_|ffn_|ssm_(in|out|x|ba)|shortconv\.(in|out)_proj|cross_attn_).*weight$"
 _KEPT = ("norm", "gate_inp", "conv1d", "sinks", "rope", "token_embd")
-_BPW = re.compile(r"(\d+(?:\.\d+)?)\s*bpw|(?:^|[^\d.])(\d(?:\.\d+)?)[-_ ]?bit")
+_BPW = r"(\d+(?:\.\d+)?)\s*bpw|(?:^|[^\d.])(\d(?:\.\d+)?)[-_ ]?bit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Scheme:
             return max(self.outer_bits, 16.0)
         if self.experts_only and "_exps." not in name:
             return self.outer_bits
-        return self.linear_bits if _LINEAR.search(name) else self.outer_bits
+        return self.linear_bits if re.search(_LINEAR, name) else self.outer_bits
 
 
 def mix_of(quantisation: str | None) -> Mix:
@@ -123,7 +123,7 @@ def _mlx(bits: float | None) -> Scheme:
 
 
 def _bits_of(text: str) -> float | None:
-    found = _BPW.search(text)
+    found = re.search(_BPW, text)
     if found:
         return float(found[1] or found[2])
     for word, bits in (("int4", 4.0), ("int8", 8.0), ("w4a", 4.0), ("w8a", 8.0), ("q4", 4.0), ("q8", 8.0)):

@@ -14,10 +14,7 @@ EU = frozenset(
 """Members of the European Union as ISO 3166 codes: https://european-union.europa.eu/principles-countries-history."""
 
 _SAME = {"GB": "UK", "EL": "GR", "EUROPE": "EU", "USA": "US", "KOREA": "KR"}
-_REGION = re.compile(r"[A-Z]{2,6}")
-_MONEY = re.compile(
-    r"(?P<currency1>[$]|USD)?\s*(?P<number>[\d.,_]+\s*[kmbt]?)\s*(?P<currency2>USD|[$])?", re.IGNORECASE
-)
+_MONEY = r"(?P<currency1>[$]|USD)?\s*(?P<number>[\d.,_]+\s*[kmbt]?)\s*(?P<currency2>USD|[$])?"
 
 
 def parse_region(text: str) -> str:
@@ -27,7 +24,7 @@ def parse_region(text: str) -> str:
     """
     region = text.strip().upper()
     region = _SAME.get(region, region)
-    if not _REGION.fullmatch(region) or (len(region) != 2):
+    if not re.fullmatch(r"[A-Z]{2}", region):
         raise UsageError(
             f"--region: {text!r} is not a region", hint="write EU or a country's two letters: DE, UK, US, KR"
         )
@@ -44,7 +41,7 @@ def parse_revenue(text: str) -> float:
 
     :raises UsageError: for another currency, or for anything that is no amount.
     """
-    match = _MONEY.fullmatch(text.strip())
+    match = re.fullmatch(_MONEY, text.strip(), re.IGNORECASE)
     if match is None:
         raise UsageError(
             f"--annual-revenue: {text!r} is not an amount in US dollars",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from modelpick.estimation.interface import Range
@@ -14,7 +15,7 @@ from modelpick.selection.interface import Entry, Source
 if TYPE_CHECKING:
     from modelpick.registry.interface import Tier
 
-_PAGES = (8, 24, 64)
+_PAGES = (4, 12, 48)
 _TIERS: Mapping[str, tuple[Tier, ...]] = {"permissive": (0,), "commercial": (0, 1, 2)}
 _ALL: tuple[Tier, ...] = (0, 1, 2, 3, 4)
 _REASON = {0: "licence", 1: "licence-not-permissive", 2: "licence-conditional", 3: "licence-no", 4: "licence-unknown"}
@@ -126,6 +127,7 @@ def _sources(layer: Layer, slugs: Sequence[str]) -> dict[str, list[Source]]:
     return found
 
 
+@lru_cache(maxsize=1024)
 def _texts(value: str) -> tuple[str, ...]:
     return () if value == "[]" else tuple(json.loads(value))
 
