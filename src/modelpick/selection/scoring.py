@@ -19,7 +19,7 @@ READABLE = 5.0
 _UNMEASURED = 30.0
 # Points per doubling of decode speed, and the speed up to which it counts; points per doubling of memory.
 _WEIGHTS = {
-    "balanced": (1.5, 100.0, 0.1),
+    "balanced": (1.5, 50.0, 0.1),
     "quality": (0.5, 20.0, 0.0),
     "speed": (6.0, 200.0, 0.25),
     "small": (1.0, 20.0, 8.0),
