@@ -396,6 +396,12 @@ def begun(source: Path, target: Path, steps: int) -> subprocess.Popen[str]:
     return child
 
 
+def test_a_journal_that_a_killed_run_was_writing_is_cleared(built: Copied, quantise: Callable, tmp_path: Path) -> None:
+    (tmp_path / ".out.gguf.journal.new").write_text('{"plan": ')
+    quantise(built("odd"), "Q8_0")
+    nothing_left(tmp_path, "out.gguf")
+
+
 @pytest.mark.parametrize("steps", [0, 1, 3, 7, 15, 30, 45, 60, 72, 79])
 def test_kill_at_ten_moments_and_a_second_run(steps: int, built: Copied, quantise: Callable, tmp_path: Path) -> None:
     target = tmp_path / "out.gguf"

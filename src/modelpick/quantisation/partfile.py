@@ -34,6 +34,7 @@ class PartFile:
         self.target, self._frame, self._every = target, frame, journal_bytes
         self.path = target.with_name(f".{target.name}.part")
         self._journal_path = target.with_name(f".{target.name}.journal")
+        self._fresh_journal_path = target.with_name(f".{target.name}.journal.new")
         self._key = hashlib.sha256(frame.header + fingerprint.encode()).hexdigest()
         self._lock = threading.Lock()
         self._written = self._synced = 0
@@ -50,6 +51,7 @@ class PartFile:
 
     def _take_up(self) -> None:
         """Go on where a run with the same plan stopped, else start anew."""
+        self._fresh_journal_path.unlink(missing_ok=True)  # of a run that was killed while it wrote one
         kept = self._read_journal()
         if kept and os.fstat(self._descriptor).st_size == self._frame.size and self._header_stands():
             self._complete = kept
@@ -192,7 +194,7 @@ class PartFile:
             return []
 
     def _write_journal(self, complete: list[str]) -> None:
-        fresh = self._journal_path.with_name(self._journal_path.name + ".new")
+        fresh = self._fresh_journal_path
         fresh.write_text(json.dumps({"plan": self._key, "complete": complete}))
         fresh.replace(self._journal_path)
 
