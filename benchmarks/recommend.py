@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from measure import BARE_PYTHON, Run, ratios
-from registry_scale import generate
+from registry_scale import MIXES, generate
 
 MODELPICK = str(Path(sys.executable).with_name("modelpick"))
 PEER = "llmfit"
@@ -80,13 +80,18 @@ def against_peer(runs: int) -> int:
 
 
 def against_bundled(runs: int, models: int) -> int:
-    """The cases with a large registry in multiples of the bundled one."""
+    """The cases with large registries in multiples of the bundled one."""
+    return sum(_with_mix(name, runs, models) for name in MIXES)
+
+
+def _with_mix(mix: str, runs: int, models: int) -> int:
     missed = 0
     with tempfile.TemporaryDirectory(prefix="modelpick-recommend-") as folder:
         path, empty = Path(folder) / "registry.sqlite", Path(folder) / "none.sqlite"
         began = time.perf_counter()
-        generate(path, models)
-        print(f"{models:,} models, {path.stat().st_size / 1e6:,.0f} MB, made in {time.perf_counter() - began:.0f} s")
+        generate(path, models, MIXES[mix])
+        made, size = time.perf_counter() - began, path.stat().st_size / 1e6
+        print(f"{models:,} models ({mix}), {size:,.0f} MB, made in {made:.0f} s")
         for case in CASES:
             wall, cpu, run = ratios(
                 ("env", f"MODELPICK_REGISTRY={path}", *case.command),

@@ -15,22 +15,42 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from random import Random
 
 from measure import ratios
 
 from modelpick.registry.locations import bundled_path
 from modelpick.registry.names import normal_form
+from modelpick.registry.shelving import size_class
 
 MODELPICK = str(Path(sys.executable).with_name("modelpick"))
 BOUND = 2.0
 _BATCH = 20_000
 _CHILDREN = ("architecture", "variant", "source", "benchmark", "shelf")
+Wanted = tuple[str, str, str, float, float]
+"""The original's slug and the copy's, what its family ends in, points, and size."""
 
 
-def generate(path: Path, models: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """What sets a copy apart from the model that it is a copy of, beside its name."""
+
+    own_family: bool = False
+    points: float = 0.0
+    """Its abilities are better or worse by up to so many points."""
+    size: float = 0.0
+    """It has up to this part more or fewer parameters."""
+
+
+MIXES = {"re-uploads": Mix(), "fine-tunes": Mix(True, 3.0), "others": Mix(True, 3.0, 0.02)}
+
+
+def generate(path: Path, models: int, mix: Mix = MIXES["re-uploads"]) -> None:
     """A registry with ``models`` models, each a bundled one with all its rows, under a slug of its own."""
+    random = Random(1)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
@@ -43,13 +63,14 @@ def generate(path: Path, models: int) -> None:
         ).fetchall():
             connection.execute(statement)
         originals = [row[0] for row in connection.execute("SELECT slug FROM bundled.model ORDER BY slug")]
-        connection.execute("CREATE TEMP TABLE wanted (original TEXT, slug TEXT)")
+        connection.execute("CREATE TEMP TABLE wanted (original TEXT, slug TEXT, line TEXT, points REAL, size REAL)")
+        connection.create_function("size_class", 1, size_class, deterministic=True)
         copies = -(-models // len(originals))
         # In the order of the tables' keys: a million inserts at random places take an hour.
         every = ((slug, f"{slug}-g{copy:07}") for slug in originals for copy in range(copies))
         names = islice(every, models)
         while batch := list(islice(names, _BATCH)):
-            _write(connection, batch)
+            _write(connection, [_varied(mix, random, *pair) for pair in batch])
         connection.execute("DELETE FROM shelf_count")
         connection.execute(
             "INSERT INTO shelf_count SELECT task, tier, size_class, count(*) FROM shelf GROUP BY 1, 2, 3"
@@ -61,24 +82,48 @@ def _version(connection: sqlite3.Connection) -> int:
     return number
 
 
-def _write(connection: sqlite3.Connection, batch: list[tuple[str, str]]) -> None:
+def _varied(mix: Mix, random: Random, original: str, slug: str) -> Wanted:
+    line = slug[-9:] if mix.own_family else ""
+    points, size = random.uniform(-mix.points, mix.points), 1 + random.uniform(-mix.size, mix.size)
+    return original, slug, line, round(points, 2), size
+
+
+_VARIED = {
+    "family": "t.family || w.line",
+    "params_total": "CAST(t.params_total * w.size AS INTEGER)",
+    "params_active": "CAST(t.params_active * w.size AS INTEGER)",
+    "params_read": "CAST(t.params_read * w.size AS INTEGER)",
+}
+_VARIED_ON_SHELF = _VARIED | {
+    "size_class": "size_class(CAST(t.params_total * w.size AS INTEGER))",
+    # What was not measured is not spread.
+    "descent": "t.descent - iif(t.low IS NULL, 0, w.points)",
+    "low": "t.low + w.points",
+    "likely": "t.likely + w.points",
+    "high": "t.high + w.points",
+    "kin": "iif(w.size = 1, t.kin, t.kin / 2 + CAST(w.size * 1e15 AS INTEGER))",
+}
+
+
+def _write(connection: sqlite3.Connection, batch: list[Wanted]) -> None:
     connection.execute("BEGIN")
     connection.execute("DELETE FROM wanted")
-    connection.executemany("INSERT INTO wanted VALUES (?, ?)", batch)
+    connection.executemany("INSERT INTO wanted VALUES (?, ?, ?, ?, ?)", batch)
     for table in ("model", *_CHILDREN):
         key = "slug" if table == "model" else "model"
         columns = [row[1] for row in connection.execute(f"PRAGMA bundled.table_info({table})")]
-        chosen = ", ".join("w.slug" if name == key else f't."{name}"' for name in columns)
+        varied = {key: "w.slug"} | {"shelf": _VARIED_ON_SHELF, "model": _VARIED}.get(table, {})
+        chosen = ", ".join(varied.get(name, f't."{name}"') for name in columns)
         connection.execute(
             f"INSERT INTO main.{table} SELECT {chosen} FROM wanted w JOIN bundled.{table} t ON t.{key} = w.original"
         )
     connection.executemany(
         "INSERT INTO main.alias (kind, key, model, alias) VALUES (?, ?, ?, ?)",
-        (row for _, slug in batch for row in _aliases(slug)),
+        (row for _, slug, *_ in batch for row in _aliases(slug)),
     )
     connection.executemany(
         "INSERT INTO main.name_part (key, model) VALUES (?, ?)",
-        ((part, slug) for _, slug in batch for part in _parts(slug)),
+        ((part, slug) for _, slug, *_ in batch for part in _parts(slug)),
     )
     connection.execute("COMMIT")
 

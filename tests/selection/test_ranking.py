@@ -1,5 +1,7 @@
 """The search must find what trying everything finds, and look at far less."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,8 +21,9 @@ ENTRIES = st.lists(
             commercial_use=use,
         ),
         number=st.integers(0, 9999),
-        billions=st.floats(0.1, 400),
-        low=st.one_of(st.none(), st.integers(20, 80)),
+        # Few sizes, so that many are alike; abilities that repeat, and such that differ by less than is shown.
+        billions=st.one_of(st.floats(0.1, 400), st.sampled_from([3.0, 8.0, 30.0])),
+        low=st.one_of(st.none(), st.integers(20, 80), st.floats(49.9, 50.1), st.sampled_from([60.0, 60.004])),
         family=st.integers(0, 8),
         active=st.sampled_from([0.1, 1.0]),
         use=st.sampled_from(["yes", "yes", "yes", "no"]),
@@ -47,7 +50,9 @@ def test_the_search_finds_what_trying_everything_finds(entries, gib, bandwidth, 
     hardware = machine(gib, bandwidth)
     wanted = needs(prefer=prefer, limit=limit, min_speed=None if slow else 5.0)
     quick = ask(entries, hardware, wanted)
-    everything = ask(entries, hardware, needs(prefer=prefer, limit=10_000, min_speed=wanted.min_speed))
+    # Each for itself: nothing is concluded from one model for those that are like it.
+    plain = needs(prefer=prefer, limit=10_000, min_speed=wanted.min_speed, by_name=True)
+    everything = ask(entries, hardware, plain)
     assert [(pick.candidate, pick.score) for pick in quick.picks] == [
         (pick.candidate, pick.score) for pick in everything.picks[:limit]
     ]
@@ -104,6 +109,38 @@ def test_cost_follows_candidates_not_rows() -> None:
     answer = rank(shelf, needs(), hardware, decide=allow, assess=assess_on(hardware), loss=loss)
     assert shelf.taken < 30
     assert answer.outranked > 19_900
+
+
+@pytest.mark.parametrize("families", [1, 30_000])
+def test_of_models_that_are_alike_one_is_placed(families: int) -> None:
+    hardware, placed = machine(24, 400), []
+
+    def assess(candidate):
+        placed.append(candidate)
+        return assess_on(hardware)(candidate)
+
+    entries = [entry(f"copy{n:05}", billions=8, low=60, family=f"f{n % families}") for n in range(30_000)]
+    shelf = ListShelf(entries)
+    answer = rank(shelf, needs(), hardware, decide=allow, assess=assess, loss=loss)
+    assert [pick.candidate.entry.slug for pick in answer.picks] == [f"copy{n:05}" for n in range(min(families, 5))]
+    assert len(placed) <= 5 * 6 and shelf.taken <= 5
+    tuned = [entry(f"tuned{n:05}", billions=8, low=60 - n / 1e4, family=f"t{n}") for n in range(30_000)]
+    shelf = ListShelf([*entries, *tuned])
+    assert len(rank(shelf, needs(), hardware, decide=allow, assess=assess, loss=loss).picks) == 5
+    assert shelf.taken < 500
+
+
+def test_what_a_policy_says_of_one_by_name_is_not_said_of_its_like() -> None:
+    entries = [entry(f"m{n}", billions=8, low=60) for n in range(4)]
+
+    def decide(one):
+        return replace(allow(one), allowed=one.slug == "m2")
+
+    hardware = machine(24, 400)
+    wanted = needs(by_name=True)
+    answer = rank(ListShelf(entries), wanted, hardware, decide=decide, assess=assess_on(hardware), loss=loss)
+    assert [pick.candidate.entry.slug for pick in answer.picks] == ["m2"]
+    assert answer.counts == {"licence": 3}
 
 
 def test_one_pick_a_family_unless_all_variants_are_asked_for() -> None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from modelpick.estimation.interface import Fit, Footprint, Misfit, Placement, PoolUse, Range, Settings, Speed
 from modelpick.hardware.interface import Cpu, Device, Hardware, MemoryPool, System
 from modelpick.licensing.interface import Decision
-from modelpick.selection.interface import Candidate, Entry, Needs, Source
+from modelpick.selection.bounds import params_read
+from modelpick.selection.interface import Candidate, Entry, Needs, Place, Source
 
 BITS = {"Q8_0": 8.5, "Q6_K": 6.6, "Q5_K_M": 5.7, "Q4_K_M": 4.9, "IQ4_XS": 4.4, "Q3_K_M": 4.0, "Q2_K": 3.1, "BF16": 16.0}
 LOSS = {"Q8_0": 0.0, "Q6_K": 0.1, "Q5_K_M": 0.2, "Q4_K_M": 0.5, "IQ4_XS": 0.6, "Q3_K_M": 1.5, "Q2_K": 5.0, "BF16": 0.0}
@@ -87,6 +88,13 @@ def allow(entry: Entry) -> Decision:
     return Decision(allowed, entry.commercial_use, "the licence says so", "permissive")  # type: ignore[arg-type]
 
 
+def kin_of(entry: Entry) -> int:
+    """Equal for entries that differ in nothing but names, family and ability."""
+    sources = tuple(replace(source, repo="") for source in entry.sources)
+    alike = replace(entry, slug="", name="", family="", ability=None, ability_basis=None, sources=sources)
+    return hash(repr(alike))
+
+
 class ListShelf:
     """A shelf over a list, which also counts what was taken from it."""
 
@@ -97,15 +105,27 @@ class ListShelf:
             self.entries_by_class.setdefault(size, []).append(one)
         for group in self.entries_by_class.values():
             group.sort(key=lambda one: (-(one.ability.low if one.ability else 30.0), one.slug))
+        self.by_slug = {one.slug: one for one in entries}
+        self.seen = 0
         self.taken = 0
 
     def size_classes(self, task: str, policy: str) -> list[tuple[int, int]]:
         return sorted((size, len(group)) for size, group in self.entries_by_class.items())
 
-    def entries(self, task: str, policy: str, size_class: int) -> Iterable[Entry]:
+    def places(self, task: str, policy: str, size_class: int, *, each: bool) -> Iterable[Place]:
+        seen: set[object] = set()
         for one in self.entries_by_class[size_class]:
-            self.taken += 1
-            yield one
+            low = one.ability.low if one.ability else None
+            place = Place(one.slug, one.family, kin_of(one), low, one.modality, one.params_total, params_read(one))
+            alike = (place.kin, place.family, low)
+            if each or alike not in seen:
+                self.seen += 1
+                seen.add(alike)
+                yield place
+
+    def entry(self, task: str, slug: str) -> Entry:
+        self.taken += 1
+        return self.by_slug[slug]
 
     def turned_down(self, task: str, policy: str) -> Mapping[str, int]:
         return {}

@@ -48,6 +48,11 @@ class Decider:
         built_in = BUILT_IN.get(self.policy.name) is self.policy
         return self.policy.name if built_in and self.policy.name in ("permissive", "commercial") else "any"
 
+    @property
+    def by_name(self) -> bool:
+        """Whether the policy makes exceptions for models by name."""
+        return bool(self.policy.exceptions)
+
     def verdict(self, slug: str) -> Verdict:
         """The verdict that the registry keeps for a model."""
         if slug not in self._verdicts:

@@ -69,7 +69,9 @@ def command(
     with Layers.open(registry) as opened:
         decider = Decider(opened, policy, asker)
         here = _installed(registry) if installed else ()
-        question = needs.needs(decider.shelf_policy, here, limit=limit, all_variants=all_variants)
+        question = needs.needs(
+            decider.shelf_policy, here, limit=limit, all_variants=all_variants, by_name=decider.by_name
+        )
         answer = decider.with_clauses(recommend(opened, hardware, question, decider))
         document = answer_document(answer, question, hardware, decider, opened.edition(), explained=explain)
     emit(document, output)

@@ -82,8 +82,8 @@ class Draft:
     def _shelve(self, abilities: Sequence[interface.Ability]) -> None:
         known = {(ability.model, ability.task): ability for ability in abilities}
         for slug, rows in self.rows.items():
-            formats = {variant["format"] for variant in rows.variants}
-            rows.shelf[:] = shelf_rows(rows.model, formats, known, permissive=slug in self._permissive)
+            permissive = slug in self._permissive
+            rows.shelf[:] = shelf_rows(rows.model, rows.architecture, rows.variants, known, permissive=permissive)
 
 
 class TextCatalogue:

@@ -396,18 +396,24 @@ class ShelfRow:
     """A model's place on the shelf of one task: by tier and size class, by the low end of its ability from the best.
 
     ``size_class`` is floor of log2 of the parameters (-1: unknown); ``descent`` is the negative of what the ability
-    counts for, so that the primary key is the order of reading.
+    counts for, so that the primary key is the order of reading. Models of one ``kin`` differ in nothing that selection
+    reads but their name, family and ability. ``params_read`` are the parameters that each token multiplies.
     """
 
     task: str
     tier: int
     size_class: int
     descent: float
+    kin: int
+    family: str
     model: str
     low: float | None
     likely: float | None
     high: float | None
     basis: str | None
+    modality: str
+    params_total: int | None
+    params_read: int | None
 
 
 @dataclass(frozen=True, slots=True)

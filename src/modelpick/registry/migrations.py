@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from modelpick.registry.interface import Ability
 from modelpick.registry.shelving import RECOUNT, shelf_rows
@@ -32,36 +33,50 @@ def _ends(key: str) -> list[str]:
 
 
 def add_shelf(connection: sqlite3.Connection) -> None:
-    """2 to 3: models stand in the order in which selection reads them, and may carry sizes that were worked out."""
-    connection.execute(
-        "CREATE TABLE shelf (task VARCHAR NOT NULL, tier INTEGER NOT NULL, size_class INTEGER NOT NULL,"
-        " descent FLOAT NOT NULL, model VARCHAR NOT NULL, low FLOAT, likely FLOAT, high FLOAT, basis VARCHAR,"
-        " PRIMARY KEY (task, tier, size_class, descent, model), FOREIGN KEY(model) REFERENCES model (slug))"
-        " WITHOUT ROWID"
-    )
-    connection.execute("CREATE INDEX shelf_model ON shelf (model, task)")
+    """2 to 3: models stand in the order in which selection reads them, and may carry sizes that were worked out.
+
+    The next step fills the shelf.
+    """
     connection.execute("ALTER TABLE architecture ADD COLUMN sizes VARCHAR")
     connection.execute(
         "CREATE TABLE shelf_count (task VARCHAR NOT NULL, tier INTEGER NOT NULL, size_class INTEGER NOT NULL,"
         " models INTEGER NOT NULL, PRIMARY KEY (task, tier, size_class)) WITHOUT ROWID"
     )
-    columns = ("slug", "downloadable", "tasks", "modality", "relation", "params_total", "commercial_use", "verdict")
+
+
+def add_kin(connection: sqlite3.Connection) -> None:
+    """3 to 4: the shelf tells which models are alike, and what bounds a model's score before it is read."""
+    connection.execute("DROP TABLE IF EXISTS shelf")
+    connection.execute(
+        "CREATE TABLE shelf (task VARCHAR NOT NULL, tier INTEGER NOT NULL, size_class INTEGER NOT NULL,"
+        " descent FLOAT NOT NULL, kin INTEGER NOT NULL, family VARCHAR NOT NULL, model VARCHAR NOT NULL, low FLOAT,"
+        " likely FLOAT, high FLOAT, basis VARCHAR, modality VARCHAR NOT NULL, params_total INTEGER,"
+        " params_read INTEGER, PRIMARY KEY (task, tier, size_class, descent, kin, family, model),"
+        " FOREIGN KEY(model) REFERENCES model (slug)) WITHOUT ROWID"
+    )
+    connection.execute("CREATE INDEX shelf_model ON shelf (model, task)")
     known = {
         (row[0], row[1]): Ability(*row)
         for row in connection.execute("SELECT model, task, value, low, high, basis FROM ability")
     }
-    for row in connection.execute(f"SELECT {', '.join(columns)} FROM model").fetchall():
-        model = dict(zip(columns, row, strict=True))
-        formats = {f for (f,) in connection.execute("SELECT format FROM variant WHERE model = ?", (model["slug"],))}
+    for model in _rows(connection, "model ORDER BY slug"):
+        architectures = _rows(connection, "architecture WHERE model = ?", model["slug"])
+        variants = _rows(connection, "variant WHERE model = ? ORDER BY position", model["slug"])
         permissive = model["commercial_use"] == "yes" and '"family":"permissive"' in model["verdict"].replace(" ", "")
-        for place in shelf_rows(model, formats, known, permissive=permissive):
+        for place in shelf_rows(model, next(iter(architectures), None), variants, known, permissive=permissive):
             marks = ", ".join(f":{name}" for name in place)
             connection.execute(f"INSERT INTO shelf ({', '.join(place)}) VALUES ({marks})", place)
     for statement in RECOUNT:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (add_name_parts, add_shelf)
+def _rows(connection: sqlite3.Connection, which: str, *values: str) -> list[dict[str, Any]]:
+    found = connection.execute(f"SELECT * FROM {which}", values)
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
+MIGRATIONS: tuple[Migration, ...] = (add_name_parts, add_shelf, add_kin)
 """The step at place n leads from schema version n + 1 to n + 2."""
 
 

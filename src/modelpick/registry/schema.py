@@ -227,11 +227,16 @@ class ShelfTable(SQLModel, table=True):
     tier: int = Field(primary_key=True)
     size_class: int = Field(primary_key=True)
     descent: float = Field(primary_key=True)
+    kin: int = Field(primary_key=True)
+    family: str = Field(primary_key=True)
     model: str = Field(primary_key=True)
     low: float | None = None
     likely: float | None = None
     high: float | None = None
     basis: str | None = None
+    modality: str
+    params_total: int | None = None
+    params_read: int | None = None
 
 
 TABLES: tuple[type[SQLModel], ...] = (

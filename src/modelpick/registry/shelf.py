@@ -10,26 +10,39 @@ from typing import TYPE_CHECKING, Any
 
 from modelpick.estimation.interface import Range
 from modelpick.registry.layers import Layer, Layers
-from modelpick.selection.interface import Entry, Source
+from modelpick.selection.interface import Entry, Place, Source
 
 if TYPE_CHECKING:
     from modelpick.registry.interface import Tier
 
-_PAGES = (4, 12, 48)
+_PAGES = (12, 48, 200, 1000)
 _TIERS: Mapping[str, tuple[Tier, ...]] = {"permissive": (0,), "commercial": (0, 1, 2)}
 _ALL: tuple[Tier, ...] = (0, 1, 2, 3, 4)
 _REASON = {0: "licence", 1: "licence-not-permissive", 2: "licence-conditional", 3: "licence-no", 4: "licence-unknown"}
 _COLUMNS = (
-    "s.descent, s.model, s.low, s.likely, s.high, s.basis, m.family, m.name, m.relation, m.tasks, m.modality,"
-    " m.released, m.params_total, m.params_active, m.context_length, m.languages, m.capabilities, m.commercial_use,"
+    "m.slug, s.low, s.likely, s.high, s.basis, m.family, m.name, m.relation, m.tasks, m.modality, m.released,"
+    " m.params_total, m.params_active, m.context_length, m.languages, m.capabilities, m.commercial_use,"
     " m.verdict_status, a.config, a.model_type, a.sizes"
 )
-_PAGE = (
-    f"SELECT {_COLUMNS} FROM shelf s JOIN model m ON m.slug = s.model LEFT JOIN architecture a ON a.model = s.model"
-    " WHERE s.task = ? AND s.tier = ? AND s.size_class = ? AND (s.descent, s.model) > (?, ?)"
-    " ORDER BY s.descent, s.model LIMIT ?"
+_ENTRY = (
+    f"SELECT {_COLUMNS} FROM model m LEFT JOIN architecture a ON a.model = m.slug"
+    " LEFT JOIN shelf s INDEXED BY shelf_model ON s.model = m.slug AND s.task = ? WHERE m.slug = ?"
 )
-_Keyed = tuple[float, str, Entry]
+_SOURCES = "SELECT format, repo, publisher, quantisation, bytes FROM variant WHERE model = ? ORDER BY position"
+_LANE = "FROM shelf WHERE task = ? AND tier = ? AND size_class = ?"
+_KEY = "descent, kin, family"
+_EACH = (
+    f"SELECT {_KEY}, model, low, modality, params_total, params_read {_LANE} AND ({_KEY}, model) > (?, ?, ?, ?)"
+    f" ORDER BY {_KEY}, model LIMIT ?"
+)
+# The table is read in the order of its key, so a group is as quick to pass as it is long.
+_ALIKE = (
+    f"SELECT {_KEY}, min(model), low, modality, params_total, params_read {_LANE} AND ({_KEY}) > (?, ?, ?)"
+    f" GROUP BY {_KEY} ORDER BY {_KEY} LIMIT ?"
+)
+_GROUP = f"SELECT model {_LANE} AND ({_KEY}) = (?, ?, ?) ORDER BY model"
+_START = (-1e9, -(2**63), "", "")
+_Keyed = tuple[float, Place]
 
 
 class RegistryShelf:
@@ -54,38 +67,59 @@ class RegistryShelf:
                 counted[_REASON[tier]] += models
         return dict(counted)
 
-    def entries(self, task: str, policy: str, size_class: int) -> Iterator[Entry]:
+    def places(self, task: str, policy: str, size_class: int, *, each: bool) -> Iterator[Place]:
         """See :class:`modelpick.selection.interface.Shelf`."""
         lanes = [
-            self._lane(layer, task, tier, size_class) for layer in self._registry.layers for tier in _tiers(policy)
+            self._lane(layer, (task, tier, size_class), each=each)
+            for layer in self._registry.layers
+            for tier in _tiers(policy)
         ]
-        for _, _, entry in lanes[0] if len(lanes) == 1 else _merged(lanes):
-            yield entry
+        for _, place in lanes[0] if len(lanes) == 1 else _merged(lanes):
+            yield place
+
+    def entry(self, task: str, slug: str) -> Entry:
+        """See :class:`modelpick.selection.interface.Shelf`.
+
+        :raises KeyError: when there is no model of exactly that slug.
+        """
+        return _entry_of(self._registry, _ENTRY, task, slug)
 
     def _counts(self, task: str) -> list[tuple[int, int, int]]:
         sql = "SELECT tier, size_class, models FROM shelf_count WHERE task = ?"
         return [(row[0], row[1], row[2]) for layer in self._registry.layers for row in layer.execute(sql, (task,))]
 
-    def _lane(self, layer: Layer, task: str, tier: Tier, size_class: int) -> Iterator[_Keyed]:
-        after: tuple[float, str] = (-1e9, "")
+    def _lane(self, layer: Layer, lane: tuple[str, Tier, int], *, each: bool) -> Iterator[_Keyed]:
+        sql, width = (_EACH, 4) if each else (_ALIKE, 3)
+        after: tuple[Any, ...] = _START
         page = 0
         while True:
             limit = _PAGES[min(page, len(_PAGES) - 1)]
-            rows = layer.execute(_PAGE, (task, tier, size_class, *after, limit))
-            sources = _sources(layer, [row[1] for row in rows])
-            for row in rows:
-                if layer is self._registry.layers[0] or not self._registry.hidden(row[1], layer):
-                    yield row[0], row[1], _entry(row, sources.get(row[1], ()))
+            rows = layer.execute(sql, (*lane, *after[:width], limit))
+            for descent, kin, family, model, *rest in rows:
+                standing = self._standing(layer, lane, (descent, kin, family), model, each=each)
+                if standing:
+                    yield descent, Place(standing, family, kin, *rest)
             if len(rows) < limit:
                 return
-            after = (rows[-1][0], rows[-1][1])
+            after = rows[-1]
             page += 1
+
+    def _standing(
+        self, layer: Layer, lane: tuple[str, Tier, int], key: tuple[Any, ...], model: str, *, each: bool
+    ) -> str | None:
+        """The model itself, or if a layer above hides it, the next of those alike that none hides."""
+        if layer is self._registry.layers[0] or not self._registry.hidden(model, layer):
+            return model
+        if each:
+            return None
+        alike = (row[0] for row in layer.execute(_GROUP, (*lane, *key)))
+        return next((one for one in alike if not self._registry.hidden(one, layer)), None)
 
 
 def _merged(lanes: Sequence[Iterator[_Keyed]]) -> Iterator[_Keyed]:
     import heapq
 
-    return heapq.merge(*lanes, key=lambda keyed: keyed[:2])
+    return heapq.merge(*lanes, key=lambda keyed: keyed[0])
 
 
 def entry_of(registry: Layers, slug: str, ability: str) -> Entry:
@@ -93,38 +127,32 @@ def entry_of(registry: Layers, slug: str, ability: str) -> Entry:
 
     :raises KeyError: when there is no model of exactly that slug.
     """
-    columns = _COLUMNS.replace("s.descent, s.model, s.low, s.likely", "0, m.slug, s.low, s.value")
+    columns = _COLUMNS.replace("s.likely", "s.value")
     sql = (
         f"SELECT {columns} FROM model m LEFT JOIN architecture a ON a.model = m.slug"
         " LEFT JOIN ability s ON s.model = m.slug AND s.task = ? WHERE m.slug = ?"
     )
+    return _entry_of(registry, sql, ability, slug)
+
+
+def _entry_of(registry: Layers, sql: str, *values: str) -> Entry:
+    slug = values[-1]
     layer = registry.layer_of(slug)
     if layer is None:
         raise KeyError(slug)
-    return _entry(layer.execute(sql, (ability, slug))[0], _sources(layer, [slug]).get(slug, ()))
+    return _entry(layer.execute(sql, values)[0], [Source(*row) for row in layer.execute(_SOURCES, (slug,))])
 
 
 def serves(registry: Layers, slug: str, task: str) -> bool:
     """Whether a model stands on the shelf of a task."""
     layer = registry.layer_of(slug)
-    return bool(layer and layer.execute("SELECT 1 FROM shelf WHERE model = ? AND task = ?", (slug, task)))
+    return bool(
+        layer and layer.execute("SELECT 1 FROM shelf INDEXED BY shelf_model WHERE model = ? AND task = ?", (slug, task))
+    )
 
 
 def _tiers(policy: str) -> tuple[Tier, ...]:
     return _TIERS.get(policy, _ALL)
-
-
-def _sources(layer: Layer, slugs: Sequence[str]) -> dict[str, list[Source]]:
-    found: dict[str, list[Source]] = {}
-    if slugs:
-        marks = ", ".join("?" * len(slugs))
-        sql = (
-            "SELECT model, format, repo, publisher, quantisation, bytes FROM variant"
-            f" WHERE model IN ({marks}) ORDER BY model, position"
-        )
-        for model, *rest in layer.execute(sql, slugs):
-            found.setdefault(model, []).append(Source(*rest))
-    return found
 
 
 @lru_cache(maxsize=1024)
@@ -133,7 +161,7 @@ def _texts(value: str) -> tuple[str, ...]:
 
 
 def _entry(row: tuple[Any, ...], sources: Sequence[Source]) -> Entry:
-    _, slug, low, likely, high, basis, family, name, relation, tasks, modality, released, *rest = row
+    slug, low, likely, high, basis, family, name, relation, tasks, modality, released, *rest = row
     total, active, context, languages, capabilities, commercial_use, status, config, model_type, sizes = rest
     return Entry(
         slug=slug,

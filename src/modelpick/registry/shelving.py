@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 from modelpick.registry.interface import Ability, Tier
@@ -20,6 +21,14 @@ RECOUNT = (
 """Counts the shelf anew: derived rows, so that nobody has to count them while an answer waits."""
 UNMEASURED = 30.0
 """What a model without a comparable score counts for; the same as in selection's scoring."""
+
+KIN_OF_MODEL = (
+    "relation", "tasks", "modality", "released", "params_total", "params_active", "context_length", "languages",
+    "capabilities", "commercial_use", "verdict_status",
+)  # fmt: skip
+KIN_OF_ARCHITECTURE = ("model_type", "config", "sizes")
+KIN_OF_VARIANT = ("format", "publisher", "quantisation", "bytes")
+"""Besides the verdict, all that ``shelf.py`` reads of a model for selection but its names, repositories and ability."""
 
 _TEXT = {"text", "code", "vision-language", "any-to-any"}
 _NOT_WHOLE = {"delta", "adapter"}
@@ -60,32 +69,62 @@ def tier_of(model: Row, permissive: bool) -> Tier:
 
 
 def shelf_rows(
-    model: Row, formats: set[str], abilities: Mapping[tuple[str, str], Ability], *, permissive: bool
+    model: Row,
+    architecture: Row | None,
+    variants: Sequence[Row],
+    abilities: Mapping[tuple[str, str], Ability],
+    *,
+    permissive: bool,
 ) -> list[dict[str, Any]]:
     """The places of one model: one for each task it serves; none when no whole weights of it are published.
 
-    :param formats: of its variants.
     :param abilities: by slug and family.
     :param permissive: whether the built-in permissive policy allows the model to anyone.
     """
-    if not model["downloadable"] or not formats - _NOT_WHOLE or model["relation"] == "adapter":
+    whole = {variant["format"] for variant in variants} - _NOT_WHOLE
+    if not model["downloadable"] or not whole or model["relation"] == "adapter":
         return []
     tasks = set(json.loads(model["tasks"]))
-    tier = tier_of(model, permissive)
+    common = {
+        "tier": tier_of(model, permissive),
+        "size_class": size_class(model["params_total"]),
+        "kin": kin_of(model, architecture, variants),
+        "family": model["family"],
+        "model": model["slug"],
+        "modality": model["modality"],
+        "params_total": model["params_total"],
+        "params_read": _params_read(model, architecture),
+    }
     return [
-        _row(model, task, tier, abilities.get((model["slug"], family)))
+        {"task": task} | common | _ability(abilities.get((model["slug"], family)))
         for task, (family, belongs) in _TASKS.items()
         if belongs(model, tasks)
     ]
 
 
-def _row(model: Row, task: str, tier: Tier, ability: Ability | None) -> dict[str, Any]:
+def kin_of(model: Row, architecture: Row | None, variants: Sequence[Row]) -> int:
+    """A number that models share when they differ in nothing that selection reads but name, family and ability."""
+    verdict = model["verdict"].replace(f'"{model["slug"]}"', '""')
+    read = [
+        verdict,
+        *(model[name] for name in KIN_OF_MODEL),
+        *(architecture[name] for name in KIN_OF_ARCHITECTURE if architecture),
+        *([variant[name] for name in KIN_OF_VARIANT] for variant in variants),
+    ]
+    digest = blake2b(json.dumps(read, ensure_ascii=False).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def _params_read(model: Row, architecture: Row | None) -> int | None:
+    """As selection's bounds count them: None for a mixture whose active part nobody counted."""
+    mixture = "experts" in (architecture["config"] if architecture else "")
+    read: int | None = model["params_active"] or (None if mixture else model["params_total"])
+    return read
+
+
+def _ability(ability: Ability | None) -> dict[str, Any]:
     return {
-        "task": task,
-        "tier": tier,
-        "size_class": size_class(model["params_total"]),
         "descent": -(ability.low if ability else UNMEASURED),
-        "model": model["slug"],
         "low": ability.low if ability else None,
         "likely": ability.value if ability else None,
         "high": ability.high if ability else None,

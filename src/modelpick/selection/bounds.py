@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from modelpick.hardware.interface import Hardware
 from modelpick.selection.filters import context_for
-from modelpick.selection.interface import Entry, Needs, Option, Rejection
+from modelpick.selection.interface import Entry, Needs, Option, Place, Rejection
 from modelpick.selection.scoring import least_quality, most_points_for_size, most_points_for_speed
 from modelpick.units import GIB
 from modelpick.values import dataclass
@@ -67,9 +67,9 @@ def bound_of(entry: Entry, option: Option, fastest: Fastest | None, needs: Needs
         speed = fastest and _EXACT * fastest(sizes["read_params"][0], read * least / file, cache, layers)
         least /= _EXACT
     else:
-        bits = _language_share(entry) * _ROUNDED * _LEAST_BITS.get(option.quantisation or "", FEWEST_BITS)
+        bits = _language_share(entry.modality) * _ROUNDED * _LEAST_BITS.get(option.quantisation or "", FEWEST_BITS)
         least = option.source.bytes or (entry.params_total or 0) * bits / 8
-        speed = _speed(entry, bits, fastest)
+        speed = _speed(entry.modality, entry.params_total, params_read(entry), bits, fastest)
     low = entry.ability.low if entry.ability else None
     taken = (loss(option.quantisation, entry.params_total) or 0.0) if low is not None else 0.0
     return Bound(least, speed, _most(low, needs, least, speed) - taken)
@@ -84,11 +84,16 @@ def _known_sizes(sizes: str | None) -> Mapping[str, Sequence[float]]:
     return {name: value if isinstance(value, list) else [value] for name, value in found.items()}
 
 
-def entry_ceiling(entry: Entry, needs: Needs, fastest: Fastest | None) -> float:
-    """The most that any option of an entry could score."""
-    bits = _language_share(entry) * FEWEST_BITS
-    low = entry.ability.low if entry.ability else None
-    return _most(low, needs, (entry.params_total or 0) * bits / 8, _speed(entry, bits, fastest))
+def place_ceiling(place: Place, needs: Needs, fastest: Fastest | None) -> float:
+    """The most that any option of the model at a place could score."""
+    bits = _language_share(place.modality) * FEWEST_BITS
+    speed = _speed(place.modality, place.params_total, place.params_read, bits, fastest)
+    return _most(place.low, needs, (place.params_total or 0) * bits / 8, speed)
+
+
+def params_read(entry: Entry) -> int | None:
+    """The parameters that each token multiplies; None for a mixture whose active part nobody counted."""
+    return entry.params_active or (None if "experts" in (entry.config or "") else entry.params_total)
 
 
 def hopeless(entry: Entry, option: Option, bound: Bound, needs: Needs, room: float) -> Rejection | None:
@@ -103,8 +108,8 @@ def hopeless(entry: Entry, option: Option, bound: Bound, needs: Needs, room: flo
     return None
 
 
-def _language_share(entry: Entry) -> float:
-    return _TOWER if entry.modality in _SEES else 1.0
+def _language_share(modality: str) -> float:
+    return _TOWER if modality in _SEES else 1.0
 
 
 def _most(low: float | None, needs: Needs, least_bytes: float, fastest: float | None) -> float:
@@ -112,14 +117,11 @@ def _most(low: float | None, needs: Needs, least_bytes: float, fastest: float | 
     return least_quality(low) + speed + most_points_for_size(needs.prefer, least_bytes)
 
 
-def _speed(entry: Entry, bits: float, fastest: Fastest | None) -> float | None:
+def _speed(modality: str, total: int | None, read: int | None, bits: float, fastest: Fastest | None) -> float | None:
     """Every token reads and multiplies the active weights once, all but the rows of the embedding."""
-    active = entry.params_active or entry.params_total
-    if not active or fastest is None or entry.modality not in _WRITES:
+    if not read or fastest is None or modality not in _WRITES:
         return None
-    if entry.params_active is None and "experts" in (entry.config or ""):
-        return None  # a mixture whose active part nobody counted: its total bounds nothing
     # Embeddings that are only looked up are most of a small model (Gemma 3n and 4), little of a large one.
-    large = active >= (2e9 if entry.params_active else 6e9)
-    params = (0.6 if large else 0.35) * active
+    large = read >= (6e9 if read == total else 2e9)
+    params = (0.6 if large else 0.35) * read
     return fastest(params, params * bits / 8, 0.0, 0.0)

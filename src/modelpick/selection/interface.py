@@ -49,6 +49,8 @@ class Needs:
     users: int = 1
     all_variants: bool = False
     limit: int = 5
+    by_name: bool = False
+    """The policy makes exceptions for models by name: what is said of one model says nothing of one like it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,24 @@ class Source:
     publisher: str
     quantisation: str | None = None
     bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a model stands on the shelf: enough to bound its score before the model is read.
+
+    ``kin``: models of one number differ in nothing that selection reads but their name, family and ability.
+    ``low`` is the low end of the ability, None without one. ``params_read`` are the parameters that each token
+    multiplies, None where that is not known.
+    """
+
+    slug: str
+    family: str
+    kin: int
+    low: float | None
+    modality: str
+    params_total: int | None
+    params_read: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +204,15 @@ class Shelf(Protocol):
         """Pairs of a size class (floor of log2 of the parameters; -1: unknown) and its number of models."""
         ...
 
-    def entries(self, task: str, policy: str, size_class: int) -> Iterable[Entry]:
-        """The models of one class, by the low end of their ability from the best down, then by slug."""
+    def places(self, task: str, policy: str, size_class: int, *, each: bool) -> Iterable[Place]:
+        """The models of one class, by the low end of their ability from the best down.
+
+        Of models that are alike but for their names (kin, family and ability) only the first by name, unless ``each``.
+        """
+        ...
+
+    def entry(self, task: str, slug: str) -> Entry:
+        """All of one model."""
         ...
 
     def turned_down(self, task: str, policy: str) -> Mapping[str, int]:

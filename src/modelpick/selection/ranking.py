@@ -8,13 +8,12 @@ below the worst pick on the list, nothing unread can enter it. So the cost follo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from itertools import islice
 
 from modelpick.estimation.interface import Fit, Misfit
 from modelpick.hardware.interface import Hardware
 from modelpick.licensing.interface import Decision
-from modelpick.selection.bounds import FEWEST_BITS, Bound, Fastest, Loss, bound_of, entry_ceiling, hopeless, room_of
+from modelpick.selection.bounds import FEWEST_BITS, Bound, Fastest, Loss, bound_of, hopeless, place_ceiling, room_of
 from modelpick.selection.filters import context_for, first_rejection
 from modelpick.selection.interface import (
     Answer,
@@ -24,19 +23,15 @@ from modelpick.selection.interface import (
     Entry,
     Needs,
     Option,
+    Place,
     Recommendation,
     Rejection,
     Shelf,
 )
+from modelpick.selection.kin import Kin, Order, kin_of, order_of
+from modelpick.selection.lanes import Lane, best_first
 from modelpick.selection.options import options_for
-from modelpick.selection.scoring import (
-    least_quality,
-    most_points_for_size,
-    most_points_for_speed,
-    pace_of,
-    quality_of,
-    score,
-)
+from modelpick.selection.scoring import pace_of, quality_of, score
 from modelpick.values import dataclass, field, replace
 
 _NEAREST = 8
@@ -53,47 +48,73 @@ class _Search:
     loss: Loss
     gguf_types: frozenset[str]
     picks: dict[str, Recommendation] = field(default_factory=dict)
+    orders: dict[str, Order] = field(default_factory=dict)
     rejections: list[Rejection] = field(default_factory=list)
+    kin: dict[tuple[int, bool], Kin] = field(default_factory=dict)
     considered: int = 0
     room: float = 0.0
     fastest: Fastest | None = None
+    worst: Order | None = None
+    """What a newcomer has to come before; None while the list is not full."""
 
-    def worst(self) -> float | None:
-        """The score that a newcomer has to reach; None while the list is not full."""
-        if len(self.picks) < self.needs.limit:
-            return None
-        return sorted((pick.score for pick in self.picks.values()), reverse=True)[self.needs.limit - 1]
+    @property
+    def each(self) -> bool:
+        """Whether every model is looked at, however alike: their names matter."""
+        return self.needs.all_variants or self.needs.by_name or bool(self.needs.models)
+
+    def out_of_reach(self, ceiling: float) -> bool:
+        """Whether what scores no more than this cannot enter the list."""
+        return self.worst is not None and ceiling < -self.worst[0]
+
+    def visit(self, place: Place, shelf: Shelf) -> None:
+        """Judge the model at a place, unless a bound or its kin tells that it cannot enter the list."""
+        key = (place.kin, place.low is None)
+        kin = None if self.each else self.kin.get(key)
+        if kin is None:
+            if not self.out_of_reach(place_ceiling(place, self.needs, self.fastest)):
+                self.kin[key] = self.consider(shelf.entry(self.needs.task, place.slug))
+        elif kin.rejection:
+            self.considered += 1
+            self.rejections.append(replace(kin.rejection, model=place.slug))
+        elif kin.may_enter(place, self.worst, self.orders.get(place.family)):
+            self.consider(shelf.entry(self.needs.task, place.slug))
+
+    def consider(self, entry: Entry) -> Kin:
+        """Judge one entry: reject it, or keep its best option if it is better than its family's pick so far."""
+        self.considered += 1
+        low = entry.ability.low if entry.ability else None
+        rejection, decision = first_rejection(entry, self.needs, self.decide)
+        found: list[Recommendation] = []
+        unseen = None
+        if rejection is None:
+            found, rejection, unseen = self._options(entry, decision)
+        if rejection:
+            self.rejections.append(rejection)
+        for pick in found:
+            self._keep(pick)
+        return kin_of(low, min(found, key=order_of, default=None), rejection, unseen)
+
+    def _keep(self, pick: Recommendation) -> None:
+        line, order = _line(pick, all_variants=self.needs.all_variants), order_of(pick)
+        if line not in self.orders or order < self.orders[line]:
+            self.picks[line], self.orders[line] = pick, order
+            if len(self.orders) >= self.needs.limit:
+                self.worst = sorted(self.orders.values())[self.needs.limit - 1]
 
     def _least(self, entry: Entry) -> float | None:
         """The score that an option of this entry has to reach to matter: the list's, and its own family's pick."""
-        worst, kin = self.worst(), self.picks.get(entry.family)
-        if kin is None or self.needs.all_variants:
-            return worst
-        return kin.score if worst is None else max(worst, kin.score)
+        own = None if self.needs.all_variants else self.orders.get(entry.family)
+        return max((-order[0] for order in (self.worst, own) if order is not None), default=None)
 
-    def consider(self, entry: Entry) -> None:
-        """Judge one entry: reject it, or keep its best option if it is better than its family's pick so far."""
-        self.considered += 1
-        rejection, decision = first_rejection(entry, self.needs, self.decide)
-        if rejection:
-            self.rejections.append(rejection)
-            return
-        found = self._options(entry, decision)
-        if isinstance(found, Rejection):
-            self.rejections.append(found)
-            return
-        for pick in found:
-            line = _line(pick, all_variants=self.needs.all_variants)
-            if line not in self.picks or _order(pick) < _order(self.picks[line]):
-                self.picks[line] = pick
-
-    def _options(self, entry: Entry, decision: Decision) -> list[Recommendation] | Rejection:
+    def _options(self, entry: Entry, decision: Decision) -> tuple[list[Recommendation], Rejection | None, float | None]:
+        """The picks among an entry's options; without one, why; and the most that an option left out could score."""
         options = options_for(entry, self.hardware, self.needs, self.gguf_types)
         if not options:
-            return Rejection(entry.slug, "runtime", "no published form of it runs on this backend")
+            return [], Rejection(entry.slug, "runtime", "no published form of it runs on this backend"), None
         picks: list[Recommendation] = []
         turned_down: list[Rejection] = []
         no_better: list[tuple[Bound, Option]] = []
+        unseen: float | None = None
         worst = self._least(entry)
         bounds = [(bound_of(entry, option, self.fastest, self.needs, self.loss), option) for option in options]
         for bound, option in sorted(bounds, key=lambda pair: -pair[0].ceiling):
@@ -101,6 +122,7 @@ class _Search:
                 break
             beyond = hopeless(entry, option, bound, self.needs, self.room)
             if beyond is None and worst is not None and bound.ceiling < worst:
+                unseen = max(bound.ceiling, unseen or bound.ceiling)
                 continue
             if any(_no_smaller(bound, other, option, turned) for other, turned in no_better):
                 continue
@@ -111,9 +133,10 @@ class _Search:
                     no_better.append((bound, option))
             else:
                 picks.append(found)
-        if picks or not turned_down:
-            return picks if self.needs.all_variants else [min(picks, key=_order)] if picks else []
-        return _nearest(turned_down)
+        if picks and not self.needs.all_variants:
+            picks = [min(picks, key=order_of)]
+        nearest = _nearest(turned_down) if turned_down and not picks else None
+        return picks, nearest, unseen
 
     def _option(self, entry: Entry, option: Option, decision: Decision) -> Recommendation | Rejection:
         candidate = Candidate(entry, option, context_for(entry, self.needs), self.needs.users)
@@ -149,7 +172,7 @@ def rank(
     counts: Counter[str] = Counter(shelf.turned_down(needs.task, needs.policy))
     sizes = shelf.size_classes(needs.task, needs.policy)
     total = sum(count for _, count in sizes)
-    lanes: list[_Lane] = []
+    lanes: list[Lane] = []
     beyond: list[int] = []
     for size_class, count in sizes:
         if size_class >= 0 and 2**size_class * FEWEST_BITS / 8 > search.room:
@@ -157,27 +180,21 @@ def rank(
             total -= count
             beyond.append(size_class)
             continue
-        lane = _Lane(size_class, iter(shelf.entries(needs.task, needs.policy, size_class)), needs, hardware)
+        lane = Lane(size_class, shelf.places(needs.task, needs.policy, size_class, each=search.each), needs)
         if lane.advance():
             lanes.append(lane)
-    while lanes:
-        lane = max(lanes, key=lambda one: (one.ceiling, -one.size_class))
-        worst = search.worst()
-        if worst is not None and lane.ceiling < worst:
+    for lane in best_first(lanes):
+        if search.out_of_reach(lane.ceiling):
             break
-        assert lane.head is not None
-        if worst is None or entry_ceiling(lane.head, needs, fastest) >= worst:
-            search.consider(lane.head)
-        if not lane.advance():
-            lanes.remove(lane)
+        search.visit(lane.head, shelf)
     if not search.picks and beyond:
         # Somebody will ask what came nearest: look at the best of the smallest that are too large.
-        nearest = list(islice(shelf.entries(needs.task, needs.policy, min(beyond)), _NEAREST))
-        for entry in nearest:
-            search.consider(entry)
+        nearest = list(islice(shelf.places(needs.task, needs.policy, min(beyond), each=search.each), _NEAREST))
+        for place in nearest:
+            search.consider(shelf.entry(needs.task, place.slug))
         counts["memory"] -= len(nearest)
         total += len(nearest)
-    ordered = sorted(search.picks.values(), key=_order)[: needs.limit]
+    ordered = sorted(search.picks.values(), key=order_of)[: needs.limit]
     counts.update(rejection.reason for rejection in search.rejections)
     return Answer(
         picks=tuple(replace(pick, rank=place) for place, pick in enumerate(ordered, 1)),
@@ -201,32 +218,8 @@ def every_option(
     """What becomes of each form of one model, best score first, then what was turned down."""
     search = _Search(needs, hardware, lambda _: decision, assess, loss, gguf_types)
     found = [search._option(entry, option, decision) for option in options_for(entry, hardware, needs, gguf_types)]
-    picks = sorted((pick for pick in found if isinstance(pick, Recommendation)), key=_order)
+    picks = sorted((pick for pick in found if isinstance(pick, Recommendation)), key=order_of)
     return [*picks, *(turned for turned in found if isinstance(turned, Rejection))]
-
-
-class _Lane:
-    """One size class of the shelf, read from its best model down. ``ceiling`` bounds all that is still unread."""
-
-    __slots__ = ("_needs", "_rows", "ceiling", "head", "size_class")
-
-    def __init__(self, size_class: int, rows: Iterator[Entry], needs: Needs, hardware: Hardware) -> None:
-        self.size_class = size_class
-        self._rows = rows
-        self._needs = needs
-        self.head: Entry | None = None
-        self.ceiling = 0.0
-
-    def advance(self) -> bool:
-        """Go to the next model of the class; False at its end."""
-        self.head = next(self._rows, None)
-        if self.head is None:
-            return False
-        low = self.head.ability.low if self.head.ability else None
-        smallest = 2 ** max(self.size_class, 20) * FEWEST_BITS / 8
-        prefer = self._needs.prefer
-        self.ceiling = least_quality(low) + most_points_for_speed(prefer, None) + most_points_for_size(prefer, smallest)
-        return True
 
 
 def _clearly_slow(rejection: Rejection) -> bool:
@@ -239,13 +232,6 @@ def _no_smaller(bound: Bound, other: Bound, option: Option, turned: Option) -> b
     """What needs at least as much as a form of its kind that did not fit, or was clearly too slow, is no better."""
     same = (option.format, option.runtime) == (turned.format, turned.runtime)
     return same and bound.least_bytes >= other.least_bytes
-
-
-def _order(pick: Recommendation) -> tuple[float, float, int, str, str]:
-    quality = pick.quality.index.low if pick.quality else 0.0
-    needed = sum(use.required_bytes for use in pick.fit.placement.uses)
-    option = pick.candidate.option
-    return (-pick.score, -quality, needed, pick.candidate.entry.slug, f"{option.runtime} {option.quantisation}")
 
 
 def _line(pick: Recommendation, *, all_variants: bool) -> str:
