@@ -24,14 +24,13 @@ from measure import ratios
 
 from modelpick.registry.locations import bundled_path
 from modelpick.registry.names import normal_form
-from modelpick.registry.shelving import size_class
 
 MODELPICK = str(Path(sys.executable).with_name("modelpick"))
 BOUND = 2.0
 _BATCH = 20_000
 _CHILDREN = ("architecture", "variant", "source", "benchmark", "shelf")
-Wanted = tuple[str, str, str, float, float]
-"""The original's slug and the copy's, what its family ends in, points, and size."""
+Wanted = tuple[str, str, str, float]
+"""The original's slug and the copy's, what its family ends in, and points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +40,9 @@ class Mix:
     own_family: bool = False
     points: float = 0.0
     """Its abilities are better or worse by up to so many points."""
-    size: float = 0.0
-    """It has up to this part more or fewer parameters."""
 
 
-MIXES = {"re-uploads": Mix(), "fine-tunes": Mix(True, 3.0), "others": Mix(True, 3.0, 0.02)}
+MIXES = {"re-uploads": Mix(), "fine-tunes": Mix(own_family=True, points=3.0)}
 
 
 def generate(path: Path, models: int, mix: Mix = MIXES["re-uploads"]) -> None:
@@ -63,8 +60,7 @@ def generate(path: Path, models: int, mix: Mix = MIXES["re-uploads"]) -> None:
         ).fetchall():
             connection.execute(statement)
         originals = [row[0] for row in connection.execute("SELECT slug FROM bundled.model ORDER BY slug")]
-        connection.execute("CREATE TEMP TABLE wanted (original TEXT, slug TEXT, line TEXT, points REAL, size REAL)")
-        connection.create_function("size_class", 1, size_class, deterministic=True)
+        connection.execute("CREATE TEMP TABLE wanted (original TEXT, slug TEXT, line TEXT, points REAL)")
         copies = -(-models // len(originals))
         # In the order of the tables' keys: a million inserts at random places take an hour.
         every = ((slug, f"{slug}-g{copy:07}") for slug in originals for copy in range(copies))
@@ -84,31 +80,23 @@ def _version(connection: sqlite3.Connection) -> int:
 
 def _varied(mix: Mix, random: Random, original: str, slug: str) -> Wanted:
     line = slug[-9:] if mix.own_family else ""
-    points, size = random.uniform(-mix.points, mix.points), 1 + random.uniform(-mix.size, mix.size)
-    return original, slug, line, round(points, 2), size
+    return original, slug, line, round(random.uniform(-mix.points, mix.points), 2)
 
 
-_VARIED = {
-    "family": "t.family || w.line",
-    "params_total": "CAST(t.params_total * w.size AS INTEGER)",
-    "params_active": "CAST(t.params_active * w.size AS INTEGER)",
-    "params_read": "CAST(t.params_read * w.size AS INTEGER)",
-}
+_VARIED = {"family": "t.family || w.line"}
 _VARIED_ON_SHELF = _VARIED | {
-    "size_class": "size_class(CAST(t.params_total * w.size AS INTEGER))",
     # What was not measured is not spread.
     "descent": "t.descent - iif(t.low IS NULL, 0, w.points)",
     "low": "t.low + w.points",
     "likely": "t.likely + w.points",
     "high": "t.high + w.points",
-    "kin": "iif(w.size = 1, t.kin, t.kin / 2 + CAST(w.size * 1e15 AS INTEGER))",
 }
 
 
 def _write(connection: sqlite3.Connection, batch: list[Wanted]) -> None:
     connection.execute("BEGIN")
     connection.execute("DELETE FROM wanted")
-    connection.executemany("INSERT INTO wanted VALUES (?, ?, ?, ?, ?)", batch)
+    connection.executemany("INSERT INTO wanted VALUES (?, ?, ?, ?)", batch)
     for table in ("model", *_CHILDREN):
         key = "slug" if table == "model" else "model"
         columns = [row[1] for row in connection.execute(f"PRAGMA bundled.table_info({table})")]

@@ -1,7 +1,7 @@
 """A small world for selection: models, a machine, and arithmetic simple enough to check by hand."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from modelpick.estimation.interface import Fit, Footprint, Misfit, Placement, PoolUse, Range, Settings, Speed
@@ -112,13 +112,21 @@ class ListShelf:
     def size_classes(self, task: str, policy: str) -> list[tuple[int, int]]:
         return sorted((size, len(group)) for size, group in self.entries_by_class.items())
 
-    def places(self, task: str, policy: str, size_class: int, *, each: bool) -> Iterable[Place]:
+    def places(
+        self,
+        task: str,
+        policy: str,
+        size_class: int,
+        *,
+        each: bool = False,
+        passed: Set[tuple[int, bool]] = frozenset(),
+    ) -> Iterable[Place]:
         seen: set[object] = set()
         for one in self.entries_by_class[size_class]:
             low = one.ability.low if one.ability else None
             place = Place(one.slug, one.family, kin_of(one), low, one.modality, one.params_total, params_read(one))
             alike = (place.kin, place.family, low)
-            if each or alike not in seen:
+            if each or (alike not in seen and (place.kin, low is None) not in passed):
                 self.seen += 1
                 seen.add(alike)
                 yield place

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from modelpick.selection.interface import Entry, Place, Source
 if TYPE_CHECKING:
     from modelpick.registry.interface import Tier
 
-_PAGES = (12, 48, 200, 1000)
+_PAGES = (12, 48, 192)
 _TIERS: Mapping[str, tuple[Tier, ...]] = {"permissive": (0,), "commercial": (0, 1, 2)}
 _ALL: tuple[Tier, ...] = (0, 1, 2, 3, 4)
 _REASON = {0: "licence", 1: "licence-not-permissive", 2: "licence-conditional", 3: "licence-no", 4: "licence-unknown"}
@@ -31,14 +31,11 @@ _ENTRY = (
 _SOURCES = "SELECT format, repo, publisher, quantisation, bytes FROM variant WHERE model = ? ORDER BY position"
 _LANE = "FROM shelf WHERE task = ? AND tier = ? AND size_class = ?"
 _KEY = "descent, kin, family"
-_EACH = (
-    f"SELECT {_KEY}, model, low, modality, params_total, params_read {_LANE} AND ({_KEY}, model) > (?, ?, ?, ?)"
-    f" ORDER BY {_KEY}, model LIMIT ?"
-)
-# The table is read in the order of its key, so a group is as quick to pass as it is long.
+_PLACE = "low, modality, params_total, params_read"
+_EACH = f"SELECT {_KEY}, model, {_PLACE} {_LANE} AND ({_KEY}, model) > (?, ?, ?, ?) ORDER BY {_KEY}, model LIMIT ?"
+# The table is read in the order of its key: those alike, and those passed over, are steps from row to row.
 _ALIKE = (
-    f"SELECT {_KEY}, min(model), low, modality, params_total, params_read {_LANE} AND ({_KEY}) > (?, ?, ?)"
-    f" GROUP BY {_KEY} ORDER BY {_KEY} LIMIT ?"
+    f"SELECT {_KEY}, min(model), {_PLACE} {_LANE} AND ({_KEY}) > (?, ?, ?)%s GROUP BY {_KEY} ORDER BY {_KEY} LIMIT ?"
 )
 _GROUP = f"SELECT model {_LANE} AND ({_KEY}) = (?, ?, ?) ORDER BY model"
 _START = (-1e9, -(2**63), "", "")
@@ -67,10 +64,18 @@ class RegistryShelf:
                 counted[_REASON[tier]] += models
         return dict(counted)
 
-    def places(self, task: str, policy: str, size_class: int, *, each: bool) -> Iterator[Place]:
+    def places(
+        self,
+        task: str,
+        policy: str,
+        size_class: int,
+        *,
+        each: bool = False,
+        passed: Set[tuple[int, bool]] = frozenset(),
+    ) -> Iterator[Place]:
         """See :class:`modelpick.selection.interface.Shelf`."""
         lanes = [
-            self._lane(layer, (task, tier, size_class), each=each)
+            self._lane(layer, (task, tier, size_class), passed, each=each)
             for layer in self._registry.layers
             for tier in _tiers(policy)
         ]
@@ -88,12 +93,15 @@ class RegistryShelf:
         sql = "SELECT tier, size_class, models FROM shelf_count WHERE task = ?"
         return [(row[0], row[1], row[2]) for layer in self._registry.layers for row in layer.execute(sql, (task,))]
 
-    def _lane(self, layer: Layer, lane: tuple[str, Tier, int], *, each: bool) -> Iterator[_Keyed]:
-        sql, width = (_EACH, 4) if each else (_ALIKE, 3)
+    def _lane(
+        self, layer: Layer, lane: tuple[str, Tier, int], passed: Set[tuple[int, bool]], *, each: bool
+    ) -> Iterator[_Keyed]:
+        width = 4 if each else 3
         after: tuple[Any, ...] = _START
         page = 0
         while True:
             limit = _PAGES[min(page, len(_PAGES) - 1)]
+            sql = _EACH if each else _ALIKE % _left_out(passed)
             rows = layer.execute(sql, (*lane, *after[:width], limit))
             for descent, kin, family, model, *rest in rows:
                 standing = self._standing(layer, lane, (descent, kin, family), model, each=each)
@@ -114,6 +122,14 @@ class RegistryShelf:
             return None
         alike = (row[0] for row in layer.execute(_GROUP, (*lane, *key)))
         return next((one for one in alike if not self._registry.hidden(one, layer)), None)
+
+
+def _left_out(passed: Set[tuple[int, bool]]) -> str:
+    condition = ""
+    for without, other in ((False, "low IS NULL"), (True, "low IS NOT NULL")):
+        if kin := [str(number) for number, has_none in passed if has_none == without]:
+            condition += f" AND ({other} OR kin NOT IN ({', '.join(kin)}))"
+    return condition
 
 
 def _merged(lanes: Sequence[Iterator[_Keyed]]) -> Iterator[_Keyed]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Protocol
 
 from modelpick.estimation.interface import Fit, Misfit, Range, Runtime
@@ -204,10 +204,20 @@ class Shelf(Protocol):
         """Pairs of a size class (floor of log2 of the parameters; -1: unknown) and its number of models."""
         ...
 
-    def places(self, task: str, policy: str, size_class: int, *, each: bool) -> Iterable[Place]:
+    def places(
+        self,
+        task: str,
+        policy: str,
+        size_class: int,
+        *,
+        each: bool = False,
+        passed: Set[tuple[int, bool]] = frozenset(),
+    ) -> Iterable[Place]:
         """The models of one class, by the low end of their ability from the best down.
 
         Of models that are alike but for their names (kin, family and ability) only the first by name, unless ``each``.
+        Whoever reads may add to ``passed`` the kin whose further models it has no use for, each with whether they have
+        no ability: they may be left out from then on.
         """
         ...
 

@@ -51,6 +51,8 @@ class _Search:
     orders: dict[str, Order] = field(default_factory=dict)
     rejections: list[Rejection] = field(default_factory=list)
     kin: dict[tuple[int, bool], Kin] = field(default_factory=dict)
+    passed: set[tuple[int, bool]] = field(default_factory=set)
+    """The kin of which no further model can enter the list."""
     considered: int = 0
     room: float = 0.0
     fastest: Fastest | None = None
@@ -76,7 +78,10 @@ class _Search:
         elif kin.rejection:
             self.considered += 1
             self.rejections.append(replace(kin.rejection, model=place.slug))
-        elif kin.may_enter(place, self.worst, self.orders.get(place.family)):
+            self.passed.add(key)
+        elif not kin.may_enter(place, self.worst, None):
+            self.passed.add(key)  # those that follow are no better, and the list only gets harder to enter
+        elif kin.may_enter(place, None, self.orders.get(place.family)):
             self.consider(shelf.entry(self.needs.task, place.slug))
 
     def consider(self, entry: Entry) -> Kin:
@@ -180,7 +185,8 @@ def rank(
             total -= count
             beyond.append(size_class)
             continue
-        lane = Lane(size_class, shelf.places(needs.task, needs.policy, size_class, each=search.each), needs)
+        places = shelf.places(needs.task, needs.policy, size_class, each=search.each, passed=search.passed)
+        lane = Lane(size_class, places, needs)
         if lane.advance():
             lanes.append(lane)
     for lane in best_first(lanes):
