@@ -23,6 +23,9 @@ def main() -> None:
         if completions is not None:
             sys.stdout.write(completions)
             return
+    from modelpick.cli.quick import import_click
+
+    import_click()
     from modelpick.cli.app import run
 
     sys.exit(run(sys.argv[1:]))

@@ -152,11 +152,10 @@ def entry_of(registry: Layers, slug: str, ability: str) -> Entry:
 
 
 def _entry_of(registry: Layers, sql: str, *values: str) -> Entry:
-    slug = values[-1]
-    layer = registry.layer_of(slug)
-    if layer is None:
-        raise KeyError(slug)
-    return _entry(layer.execute(sql, values)[0], [Source(*row) for row in layer.execute(_SOURCES, (slug,))])
+    for layer in registry.layers:
+        for row in layer.execute(sql, values):
+            return _entry(row, [Source(*source) for source in layer.execute(_SOURCES, values[-1:])])
+    raise KeyError(values[-1])
 
 
 def serves(registry: Layers, slug: str, task: str) -> bool:
