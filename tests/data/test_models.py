@@ -28,7 +28,8 @@ ORDER = [
 ]  # fmt: skip
 TASKS = {
     "chat", "completion", "code", "reasoning", "embedding", "rerank", "vision", "speech-to-text", "text-to-speech",
-    "image", "video", "audio", "image-classification", "segmentation", "translation", "classification", "other",
+    "image", "video", "audio", "image-classification", "segmentation", "translation", "classification",
+    "theorem-proving", "other",
 }  # fmt: skip
 RELATIONS = {"base", "instruct", "finetune", "adapter", "distilled", "quantized", "pruned", "merge", "adapted"}
 ACCESS = {"open-weights", "weights-delta", "request", "api", "service", "closed"}

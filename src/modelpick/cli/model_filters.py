@@ -14,7 +14,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 TASKS = (
     "chat", "completion", "code", "reasoning", "embedding", "rerank", "vision", "speech-to-text", "text-to-speech",
-    "image", "video", "audio", "image-classification", "segmentation", "translation", "classification", "other",
+    "image", "video", "audio", "image-classification", "segmentation", "translation", "classification",
+    "theorem-proving", "other",
 )  # fmt: skip
 ERAS = ("before-public-awareness", "early", "current")
 COMMERCIAL = ("yes", "conditional", "no", "unknown")

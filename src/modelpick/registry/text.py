@@ -37,6 +37,7 @@ Task = Literal[
     "segmentation",
     "translation",
     "classification",
+    "theorem-proving",
     "other",
 ]
 
