@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.running import Runner
+from tests.registry.asking import ask
 
 from modelpick.registry.export import toml_of
 from modelpick.registry.locations import VARIABLE
@@ -65,6 +66,32 @@ def test_a_models_life_in_the_users_registry(run: Runner, own: Path, mine: Path,
     assert [(file["origin"], file["models"]) for file in files] == [("bundled", files[0]["models"]), ("user", 1)]
     assert run("registry", "remove", "mine", "--json").json("registry")["results"][0]["change"] == "removed"
     assert run("show", "mine").code == 3
+
+
+def test_a_model_of_ones_own_is_placed_among_all_the_others(run: Runner, own: Path, tmp_path: Path) -> None:
+    (block,) = run("registry", "export", "gemma-4-26b-a4b-it", "--json").json("registry")["model"]
+    scores = block.pop("benchmarks")
+    tuned = block | {"family": "Mine", "hf_repo": "me/tuned", "ollama_tag": None, "aliases": []}
+    blocks = [
+        tuned | {"slug": "mine-scored", "name": "Mine Scored", "benchmarks": scores},
+        tuned | {"slug": "mine-plain", "name": "Mine Plain", "relation": "finetune", "training_data_note": None},
+    ]
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps({"model": blocks}))
+    question = ("recommend", "--machine", "MacBook Pro M4 Max 64GB", "--all-variants", "--limit", "60", "--json")
+
+    def qualities() -> dict[str, dict[str, object]]:
+        rows = run(*question).json("recommend")["results"]
+        return {row["model"]: row["quality"] | {"basis": row["quality_basis"]} for row in reversed(rows)}
+
+    before = qualities()
+    assert run("registry", "add", file).code == 0
+    after = qualities()
+    original, scored = after["gemma-4-26b-a4b-it"], after["mine-scored"]
+    assert abs(scored["likely"] - original["likely"]) < 2 and scored["basis"] == original["basis"] != "predicted"
+    assert original == before["gemma-4-26b-a4b-it"]
+    abilities = {row[0]: row[1:] for row in ask(own, "SELECT model, basis, low FROM ability WHERE task = 'general'")}
+    assert abilities["mine-plain"][0] == "predicted" and abilities["mine-plain"][1] < abilities["mine-scored"][1]
 
 
 def test_json_that_is_exported_can_be_added(run: Runner, mine: Path, tmp_path: Path) -> None:

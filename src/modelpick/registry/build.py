@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from sqlmodel import Session, SQLModel
 
 from modelpick.errors import UsageError
 from modelpick.registry import schema, schema_catalogue
 from modelpick.registry.draft import Draft, TextCatalogue, check_licenses, no_fit, no_judge, no_measure
-from modelpick.registry.interface import AbilityFit, Judge, Measure
+from modelpick.registry.interface import Ability, AbilityFit, Judge, Measure
 from modelpick.registry.rows import ModelRows, Row, row_of_accelerator, rows_of_collection
 from modelpick.registry.sources import Sources, read_sources
 from modelpick.registry.store import create_tables, put, replacing, session_on, settle, sweep
@@ -54,7 +53,7 @@ def rows_of_tables(
     return model_tables(draft.rows.values()) | {
         schema_catalogue.LicenseTable: catalogue.license_rows,
         schema_catalogue.LicenseConditionTable: catalogue.condition_rows,
-        schema.AbilityTable: [_fields(ability) for ability in abilities],
+        schema.AbilityTable: rows_of_abilities(abilities),
         schema_catalogue.AcceleratorTable: [row_of_accelerator(text) for text in sources.accelerators],
         schema_catalogue.CollectionTable: [collection for collection, _ in collections],
         schema_catalogue.CollectionMemberTable: [row for _, members in collections for row in members],
@@ -81,15 +80,16 @@ def model_tables(models: Iterable[ModelRows]) -> dict[type[SQLModel], list[Row]]
     }
 
 
-def put_models(session: Session, models: Iterable[ModelRows]) -> None:
+def put_models(session: Session, models: Iterable[ModelRows], abilities: Iterable[Ability]) -> None:
     """Insert the rows of some models into a registry."""
-    tables = model_tables(models)
+    tables = model_tables(models) | {schema.AbilityTable: rows_of_abilities(abilities)}
     for kind in schema.TABLES:
         put(session, kind, tables.get(kind, ()))
 
 
-def _fields(value: Any) -> Row:
-    return {name: getattr(value, name) for name in value.__slots__}
+def rows_of_abilities(abilities: Iterable[Ability]) -> list[Row]:
+    """The rows of some abilities."""
+    return [{name: getattr(ability, name) for name in ability.__slots__} for ability in abilities]
 
 
 def _meta(sources: Sources) -> list[Row]:

@@ -12,9 +12,9 @@ from sqlmodel import Session, SQLModel, col, delete
 
 from modelpick.errors import NotFoundError, UsageError
 from modelpick.registry.build import put_models
-from modelpick.registry.draft import Draft, check_licenses, no_fit, no_judge
+from modelpick.registry.draft import Draft, check_licenses, no_fit, no_judge, no_measure
 from modelpick.registry.files import check_file, damaged
-from modelpick.registry.interface import Judge
+from modelpick.registry.interface import Ability, AbilityFit, Judge, Measure, ModelFacts
 from modelpick.registry.layers import Layer
 from modelpick.registry.locations import bundled_path
 from modelpick.registry.migrations import migrate
@@ -28,8 +28,18 @@ WAIT_SECONDS = 60
 """How long a writer waits for the others before it gives up."""
 
 
-def add(path: Path, file: Path, *, replace: bool = False, judge: Judge = no_judge) -> list[str]:
+def add(
+    path: Path,
+    file: Path,
+    *,
+    replace: bool = False,
+    judge: Judge = no_judge,
+    fit: AbilityFit = no_fit,
+    measure: Measure = no_measure,
+) -> list[str]:
     """Add the models of ``file`` (TOML or JSON) to the registry at ``path``, all or none; their slugs.
+
+    Their abilities are those of a fit over all models together; those of the other models stay as they are.
 
     :raises UsageError: when the file is wrong (with file, line and field), or a slug is taken and not to be replaced.
     :raises IntegrityError: when ``path`` is damaged, foreign or too new.
@@ -43,10 +53,11 @@ def add(path: Path, file: Path, *, replace: bool = False, judge: Judge = no_judg
     with _locked(path), _laid_over(path) as registry:
         draft, taken = _checked(entries, registry, replace)
         draft.decide(judge)
-        draft.fit(no_fit)  # a few models make no scale of their own
+        draft.measure(measure)
+        abilities = draft.fit(_among(registry, fit))
         with _changed(path) as session:
             _delete(session, [entry.text.slug for entry, origin in taken if origin == "user"])
-            put_models(session, draft.rows.values())
+            put_models(session, draft.rows.values(), abilities)
     return list(draft.rows)
 
 
@@ -66,6 +77,19 @@ def remove(path: Path, slugs: Sequence[str]) -> None:
             )
         with _changed(path) as session:
             _delete(session, slugs)
+
+
+def _among(registry: Registry, fit: AbilityFit) -> AbilityFit:
+    """The fit for a few models among all: alone they make no scale."""
+
+    def of(models: Sequence[ModelFacts]) -> list[Ability]:
+        own = {facts.model.slug for facts in models}
+        if not any(facts.model.downloadable and facts.variants for facts in models):
+            return []  # none of them can be recommended, and the fit takes seconds
+        others = [registry.facts(model.slug) for model in registry.models() if model.slug not in own]
+        return [ability for ability in fit([*filter(None, others), *models]) if ability.model in own]
+
+    return of
 
 
 def _is_there(path: Path) -> bool:

@@ -27,12 +27,13 @@ def command(file: Path, replace: bool, registry: Path | None, output: OutputOpti
     """Add the models of a TOML or JSON file to your own registry.
 
     All models of FILE are added, or none. Your registry is made by the first addition and stands over the bundled
-    one, which never changes.
+    one, which never changes. Models with published weights are judged, measured and placed among all the others, from
+    their scores or from what they are; that takes some seconds.
     """
-    from modelpick.cli.registry_cmd.wiring import judge
+    from modelpick.cli.registry_cmd.wiring import fit, judge, measure
     from modelpick.registry.locations import user_path
     from modelpick.registry.user import add
 
     path = user_path(registry)
-    slugs = add(Path(path), file, replace=replace, judge=judge)
+    slugs = add(Path(path), file, replace=replace, judge=judge, fit=fit, measure=measure)
     emit(change_document("add", "added", path, slugs, hints=(f"modelpick show {slugs[0]}",)), output)
