@@ -116,6 +116,45 @@ def test_machine_formats_and_fields(run):
     assert "Next: modelpick explain qwen3-8b" in run(*THREE, *CARD).err
 
 
+def _labels(text):
+    """The first column of the table of lines, below the machine's facts."""
+    rule = next(number for number, line in enumerate(text.splitlines()) if "───" in line)
+    return [line.split("  ")[0].rstrip() for line in text.splitlines()[rule + 1 :] if line.strip()]
+
+
+def test_fields_choose_the_lines_of_the_table_in_their_order(run):
+    asked = "license,params_total,license_reason,prompt_tokens_per_second"
+    labels = _labels(run(*THREE, *CARD, "-q", "--fields", asked).out)
+    assert labels == ["Licence", "Parameters", "license_reason", "prompt_tokens_per_second"]
+    assert len(_labels(run(*THREE, *CARD, "-q").out)) > 10
+    marked = run(*THREE, *CARD, "-q", "--fields", asked, "--format", "markdown").out
+    assert [line for line in marked.splitlines() if line.startswith("| Parameters | ≠ | 8.19B")]
+    assert "Context" not in marked
+
+
+def test_a_chosen_line_is_shown_even_where_nothing_is_known(run):
+    out = run("gpt-4", "claude-2", *CARD, "-q", "--fields", "memory_best_bytes").out
+    assert _labels(out) == ["Memory of it"]
+
+
+def test_fields_choose_the_columns_of_a_collection(run):
+    words = ("--collection", "book-table-5", *CARD, "-q", "--fields", "model,params_total")
+    lines = run(*words).out.splitlines()
+    head = next(line for line in lines if line.startswith("model"))
+    assert head.split() == ["model", "params_total"]
+    assert ["mistral-7b-v0.1", "7.24B"] in [line.split() for line in lines] and "Params/[B]" not in "".join(lines)
+    rows = run(*words, "--json").rows()
+    assert [list(row) for row in rows] == [["model", "params_total"]] * 8
+
+
+@pytest.mark.parametrize("words", [("qwen3-8b", "qwen3-14b"), ("--collection", "book-table-5")])
+@pytest.mark.parametrize("form", ["table", "markdown", "csv", "jsonl", "json"])
+def test_an_unknown_field_is_refused_in_every_format(run, words, form):
+    result = run(*words, *CARD, "--format", form, "--fields", "model,colour,speed")
+    assert result.code == 2 and not result.out
+    assert "unknown fields: colour, speed" in result.err and "params_total" in result.err
+
+
 @pytest.mark.parametrize(
     ("words", "code", "name", "said"),
     [

@@ -24,6 +24,7 @@ FEWEST, MOST = 2, 12
 Examples:
   modelpick compare qwen3-8b llama-3.1-8b-instruct gemma-3-12b-it
   modelpick compare mistral-7b-v0.1 falcon-7b --gpu "RTX 3060 12GB" --format markdown
+  modelpick compare qwen3-8b qwen3-14b --fields params_total,license
   modelpick compare --collection book-table-5""",
 )
 @model_argument("models", many=True, required=False)
@@ -48,7 +49,8 @@ def command(
 ) -> None:
     """Compare 2 to 12 models: size, training, licence, quality, and memory and speed on this machine.
 
-    What differs is marked. A collection is shown with what its source printed beside what is known today.
+    What differs is marked; --fields chooses the lines. A collection is shown with what its source printed beside what
+    is known today.
     """
     from modelpick.cli.compare_document import collection_document, comparison
     from modelpick.cli.hardware_options import resolve_hardware
@@ -64,10 +66,10 @@ def command(
     hardware = resolve_hardware(machine, registry)
     with open_registries(registry) as opened:
         if collection:
-            document = collection_document(opened, collection, hardware, context)
+            document = collection_document(opened, collection, hardware, context, output.fields)
         else:
             slugs = list(dict.fromkeys(resolve(opened, name) for name in models))
             if len(slugs) < FEWEST:
                 raise UsageError(f"all of these names are {slugs[0]}", hint="name two different models")
-            document = comparison(opened, slugs, hardware, context)
+            document = comparison(opened, slugs, hardware, context, output.fields)
     emit(document, output)

@@ -40,7 +40,7 @@ _LINES: tuple[tuple[str, str, Kind], ...] = (
     ("best_quantisation", "Best form here", "text"),
     ("memory_best_bytes", "Memory of it", "bytes"),
     ("placement", "Placement", "text"),
-    ("speed", "Tokens/s here", "rates"),
+    ("decode_tokens_per_second", "Tokens/s here", "rates"),
     ("quality", "Quality", "interval"),
     ("license", "Licence", "text"),
     ("commercial_use", "Commercial use", "verdict"),
@@ -59,16 +59,21 @@ _PRINTED = (
 )
 
 
-def comparison(registry: Registry, slugs: Sequence[str], hardware: Hardware, context: int) -> Document:
-    """Some models side by side: one line a property, a mark where they differ."""
+def comparison(
+    registry: Registry, slugs: Sequence[str], hardware: Hardware, context: int, fields: Sequence[str] = ()
+) -> Document:
+    """Some models side by side: one line a property, a mark where they differ.
+
+    The table lies on its side, so ``fields`` chooses its lines; those that do not exist are refused where all are.
+    """
     machine = Machine(hardware)
     rows = [_row(registry, slug, machine, context) for slug in slugs]
     lines = []
-    for field, label, kind in _LINES:
+    for field, label, kind in _lines(fields):
         values = [_shown(row, field) for row in rows]
-        if any(value is not None for value in values):
+        if fields or any(value is not None for value in values):
             line: dict[str, Any] = {"property": label, "differs": "≠" if _differ(values) else ""}
-            lines.append((line | dict(zip(slugs, values, strict=True)), kind))
+            lines.append((line | dict(zip(slugs, values, strict=True)), kind, field))
     body = {"registry": registry.edition(), "hardware": to_json(hardware), "context_tokens": context, "results": rows}
     return Document(
         "modelpick.compare/1",
@@ -79,16 +84,26 @@ def comparison(registry: Registry, slugs: Sequence[str], hardware: Hardware, con
     )
 
 
-def _side_by_side(slugs: Sequence[str], lines: Sequence[tuple[dict[str, Any], Kind]]) -> Grid:
+def _lines(fields: Sequence[str]) -> Sequence[tuple[str, str, Kind]]:
+    """The lines of the table: the usual ones, or those asked for under their usual labels, else under their names."""
+    usual = {line[0]: line for line in _LINES}
+    return [usual.get(name, (name, name, "auto")) for name in fields] or _LINES
+
+
+def _side_by_side(slugs: Sequence[str], lines: Sequence[tuple[dict[str, Any], Kind, str]]) -> Grid:
     from modelpick.output.text import show
 
     columns = [Column("property", ""), Column("differs", "")] + [Column(slug, slug, wrap=True) for slug in slugs]
-    rows = [{**line, **{slug: show(line[slug], kind) for slug in slugs}} for line, kind in lines]
+    rows = [{**line, **{slug: show(line[slug], kind, field) for slug in slugs}} for line, kind, field in lines]
     return Grid(columns, rows)
 
 
-def collection_document(registry: Registry, key: str, hardware: Hardware, context: int) -> Document:
+def collection_document(
+    registry: Registry, key: str, hardware: Hardware, context: int, fields: Sequence[str] = ()
+) -> Document:
     """A collection as its source printed it, our 16-bit memory beside its VRAM, and footnotes where sources disagree.
+
+    With ``fields`` the table has those of the results as columns, in place of the source's own.
 
     :raises NotFoundError: for an unknown collection, with those that there are.
     """
@@ -104,7 +119,8 @@ def collection_document(registry: Registry, key: str, hardware: Hardware, contex
         checks = [text for text in (printed.pop("check", None), _discrepancy(registry, member.model)) if text]
         notes += [f"[{len(notes) + 1}] {printed.get('name', member.model)}: {'; '.join(checks)}"] if checks else []
         rows.append({**today, "printed": printed, "footnote": f"[{len(notes)}]" if checks else None, "checks": checks})
-    shown = [_printed_row(row) for row in rows]
+    shown = rows if fields else [_printed_row(row) for row in rows]
+    columns = [Column(name, name, wrap=True) for name in fields] or _PRINTED
     body = {
         "registry": registry.edition(),
         "hardware": to_json(hardware),
@@ -113,7 +129,7 @@ def collection_document(registry: Registry, key: str, hardware: Hardware, contex
         "title": known[key].title,
         "results": rows,
     }
-    blocks = (Grid(_PRINTED, shown, known[key].title), Lines(notes, "Where primary sources say more"))
+    blocks = (Grid(columns, shown, known[key].title), Lines(notes, "Where primary sources say more"))
     told = ("VRAM is as printed; '16 bit, ours' is weights, cache and buffers at 2048 tokens of context on one GPU",)
     return Document("modelpick.compare/1", body, blocks, told, (f"modelpick show {rows[0]['model']}",))
 
@@ -201,7 +217,7 @@ def _sixteen_bit(entry: Entry, machine: Machine) -> int | None:
 
 
 def _shown(row: dict[str, Any], field: str) -> Any:
-    value = row["decode_tokens_per_second"] if field == "speed" else row[field]
+    value = row.get(field)
     return None if value == [] else value
 
 
