@@ -106,6 +106,24 @@ def test_the_books_table_is_shown_with_its_columns_and_footnotes(run):
     assert "| LLMs |" in markdown.replace("  ", " ") or "LLMs" in markdown
 
 
+def test_what_was_printed_and_what_we_estimate_are_in_one_unit(run):
+    rows = run("--collection", "book-table-5", *CARD, "--json").rows()
+    text = run("--collection", "book-table-5", *CARD)
+    head = text.out.splitlines()[1]
+    assert "VRAM/[GB]" in head and "16 bit, ours/[GB]" in head and "GiB" not in text.out.split("Where primary")[0]
+    for row in rows:
+        line = next(line for line in text.out.splitlines() if line.startswith(row["printed"]["name"] + " "))
+        cell = line[: head.index("16 bit, ours/[GB]") + len("16 bit, ours/[GB]")].split()[-1]
+        assert cell == f"{row['memory_16bit_bytes'] / 1e9:.1f}"
+    assert "GB of 10^9 bytes" in text.err
+    # Side by side the estimate stands under what others reported, in their unit, and only where somebody did.
+    lines = run("mistral-7b-v0.1", "falcon-7b", *CARD).out.splitlines()
+    reported = next(number for number, line in enumerate(lines) if line.startswith("VRAM reported, GB"))
+    assert lines[reported + 1].split("≠")[0].strip() == "16 bit, ours, GB"
+    assert lines[reported + 1].split()[-1] == f"{rows[6]['memory_16bit_bytes'] / 1e9:.1f}"
+    assert not [line for line in run("qwen3-8b", "qwen3-14b", *CARD).out.splitlines() if ", GB" in line]
+
+
 def test_machine_formats_and_fields(run):
     rows = list(csv.DictReader(io.StringIO(run(*THREE, *CARD, "--format", "csv").out)))
     assert [row["model"] for row in rows] == list(THREE)

@@ -36,6 +36,7 @@ _LINES: tuple[tuple[str, str, Kind], ...] = (
     ("released", "Released", "text"),
     ("context_length", "Context", "count"),
     ("vram_reported_gb", "VRAM reported, GB", "text"),
+    ("memory_16bit_bytes", "16 bit, ours, GB", "gigabytes"),
     ("memory_16bit_bytes", "Memory at 16 bit", "bytes"),
     ("best_quantisation", "Best form here", "text"),
     ("memory_best_bytes", "Memory of it", "bytes"),
@@ -52,7 +53,7 @@ _PRINTED = (
     Column("release_details", "Release Details"),
     Column("tokens_b", "Tokens/[B]", right=True),
     Column("vram_gb", "VRAM/[GB]", right=True),
-    Column("memory_16bit_bytes", "16 bit, ours", kind="bytes", right=True),
+    Column("memory_16bit_bytes", "16 bit, ours/[GB]", kind="gigabytes", right=True),
     Column("license", "License"),
     Column("commercial_use", "Commercial Usage", kind="verdict"),
     Column("footnote", "Note"),
@@ -71,7 +72,8 @@ def comparison(
     lines = []
     for field, label, kind in _lines(fields):
         values = [_shown(row, field) for row in rows]
-        if fields or any(value is not None for value in values):
+        beside_nothing = kind == "gigabytes" and not any(row["vram_reported_gb"] for row in rows)
+        if fields or (not beside_nothing and any(value is not None for value in values)):
             line: dict[str, Any] = {"property": label, "differs": "≠" if _differ(values) else ""}
             lines.append((line | dict(zip(slugs, values, strict=True)), kind, field))
     body = {"registry": registry.edition(), "hardware": to_json(hardware), "context_tokens": context, "results": rows}
@@ -130,7 +132,10 @@ def collection_document(
         "results": rows,
     }
     blocks = (Grid(columns, shown, known[key].title), Lines(notes, "Where primary sources say more"))
-    told = ("VRAM is as printed; '16 bit, ours' is weights, cache and buffers at 2048 tokens of context on one GPU",)
+    told = (
+        "VRAM is as printed; '16 bit, ours' is weights, cache and buffers at 2048 tokens of context on one GPU",
+        "ours too is in GB of 10^9 bytes; other commands show GiB of 2^30 bytes (10 GB are 9.3 GiB)",
+    )
     return Document("modelpick.compare/1", body, blocks, told, (f"modelpick show {rows[0]['model']}",))
 
 

@@ -16,6 +16,7 @@ Kind = Literal[
     "auto",
     "text",
     "bytes",
+    "gigabytes",
     "count",
     "rate",
     "percent",
@@ -28,7 +29,8 @@ Kind = Literal[
     "pace",
     "interval",
 ]
-"""``part``: bytes of bytes, as a pair; ``rates``: a range per second; ``pace``: a range with its unit; ``interval``: a
+"""``gigabytes``: bytes as a number of GB (10^9), for a column that names that unit, beside what others printed so;
+``part``: bytes of bytes, as a pair; ``rates``: a range per second; ``pace``: a range with its unit; ``interval``: a
 figure with its bounds."""
 
 

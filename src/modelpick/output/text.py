@@ -28,6 +28,8 @@ def show(value: Any, kind: Kind = "auto", key: str = "") -> str:
     match _kind_of(value, key) if kind == "auto" else kind:
         case "bytes":
             return format_bytes(value)
+        case "gigabytes":
+            return f"{value / 1e9:.1f}"
         case "count":
             return format_count(value)
         case "rate":
