@@ -91,10 +91,48 @@ def test_vllm_serves_no_pictures(run):
     assert run("z-image-turbo", "--runtime", "vllm", *CARD).code == 3
 
 
-def test_a_file_is_run_from_where_it_is(body):
-    path = "/models/it is here.gguf"
+def test_a_file_is_run_from_where_it_is(body, tmp_path):
+    path = tmp_path / "it is here.gguf"
+    path.touch()
     line = body("qwen3-8b", "--file", path)["run"][-1]
-    assert shlex.split(line)[:3] == ["llama-server", "--model", path]
+    assert shlex.split(line)[:3] == ["llama-server", "--model", str(path)]
+
+
+@pytest.mark.parametrize("runtime", ["llama.cpp", "ollama", "lmstudio"])
+def test_every_runtime_of_gguf_files_is_given_the_file(body, tmp_path, runtime):
+    path = tmp_path / "it is here.gguf"
+    path.touch()
+    lines = body("qwen3-8b", "--file", path, "--runtime", runtime)["run"]
+    assert any(str(path) in word for line in lines for word in shlex.split(line))
+    assert not any("huggingface.co" in line or "hf.co" in line for line in lines)
+
+
+@pytest.mark.parametrize("runtime", ["vllm", "transformers"])
+def test_a_directory_of_weights_is_run_from_where_it_is(body, tmp_path, runtime):
+    (line,) = body("qwen3-8b", "--file", tmp_path, "--runtime", runtime)["run"]
+    assert str(tmp_path) in line
+
+
+@pytest.mark.parametrize(
+    ("name", "runtime", "said"),
+    [
+        ("missing.gguf", "llama.cpp", "no such file"),
+        ("missing.gguf", "lmstudio", "no such file"),
+        ("missing", "transformers", "no such file"),
+        ("folder", "llama.cpp", "is a directory"),
+        ("folder", "lmstudio", "is a directory"),
+        ("file.gguf", "transformers", "--runtime llama.cpp"),
+        ("file.safetensors", "vllm", "is a file"),
+    ],
+)
+def test_a_file_that_is_not_there_or_cannot_be_run_is_refused(run, tmp_path, name, runtime, said):
+    (tmp_path / "folder").mkdir()
+    for made in ("file.gguf", "file.safetensors"):
+        (tmp_path / made).touch()
+    result = run("qwen3-8b", *CARD, "--file", tmp_path / name, "--runtime", runtime, "--json")
+    assert result.code == 2 and not result.out
+    error = validate("error", json.loads(result.err))["error"]
+    assert said in error["message"] + error["hint"] and str(tmp_path) in error["message"] and error["hint"]
 
 
 def test_context_and_quantisation_are_in_the_command(body):

@@ -95,6 +95,22 @@ def test_lm_studio_takes_a_share_for_part_of_the_layers():
     )
 
 
+def test_lm_studio_links_a_file_and_loads_it_by_its_place():
+    option = Option("gguf", "Q4_K_M", "lmstudio", GGUF)
+    brought, load = _words(option, ON_CARD, file="/a b/m.gguf")
+    assert brought[:2] == ["lms", "import"] and brought[-1] == "/a b/m.gguf"
+    assert "--hard-link" in brought and _value(brought, "--user-repo") == "modelpick/model"
+    assert load[:3] == ["lms", "load", "modelpick/model/m.gguf"]
+
+
+def test_lm_studio_is_given_every_part_of_a_file():
+    option = Option("gguf", "Q4_K_M", "lmstudio", GGUF)
+    lines = _words(option, ON_CARD, file="/a/m-00001-of-00003.gguf")
+    assert [words[-1] for words in lines[:-1]] == [f"/a/m-0000{part}-of-00003.gguf" for part in (1, 2, 3)]
+    for whole in ("/a/m-1-of-3.gguf", "/a/one-of-a-kind.gguf", "/a/m-00001-of-000x3.gguf"):
+        assert [words[-1] for words in _words(option, ON_CARD, file=whole)[:-1]] == [whole]
+
+
 def test_vllm_splits_over_cards():
     fit = _fit(Placement("multi-gpu", (_gpu(0, 16), _gpu(1, 16)), 33, 32, tensor_parallel=2), users=4)
     (words,) = _words(Option("safetensors", "BF16", "vllm", WEIGHTS), fit)

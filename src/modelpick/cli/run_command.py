@@ -11,9 +11,11 @@ from modelpick.cli.emit import emit
 from modelpick.cli.hardware_options import HardwareOptions, hardware_options
 from modelpick.cli.needs_options import NeedsOptions, needs_options
 from modelpick.cli.options import OutputOptions, model_argument, output_options, registry_option
-from modelpick.errors import NotFoundError
+from modelpick.errors import NotFoundError, UsageError
+from modelpick.selection.options import GGUF_RUNTIMES
 
 if TYPE_CHECKING:
+    from modelpick.estimation.interface import Runtime
     from modelpick.selection.interface import Recommendation, Rejection
 
 
@@ -57,6 +59,8 @@ def command(
     from modelpick.selection.ranking import every_option
     from modelpick.selection.running import run_command
 
+    if file is not None:
+        _check_there(file)
     hardware = resolve_hardware(machine, registry)
     with Layers.open(registry) as opened:
         slug = resolve(opened, model)
@@ -72,6 +76,8 @@ def command(
     best = next((form for form in forms if isinstance(form, Recommendation)), None)
     if best is None:
         raise _nothing(entry.slug, forms)
+    if file is not None:
+        _check_readable(file, best.candidate.option.runtime)
     made = run_command(best.candidate, best.fit, file=str(file) if file else None)
     body = {
         "model": entry.slug,
@@ -84,6 +90,28 @@ def command(
         "run": list(made.lines),
     }
     emit(Document("modelpick.run-command/1", body, (Lines(made.lines),), notes=made.notes), output)
+
+
+def _check_there(file: Path) -> None:
+    """:raises UsageError: when there is nothing at that path: the command would be of no use."""
+    if not file.exists():
+        raise UsageError(
+            f"--file: there is no such file or directory: {file}",
+            hint="`modelpick installed` shows the models on this disk and where they lie",
+        )
+
+
+def _check_readable(file: Path, runtime: Runtime) -> None:
+    """:raises UsageError: for a directory where the runtime reads one GGUF file, or a file where it reads a folder."""
+    if runtime in GGUF_RUNTIMES and file.is_dir():
+        inside = next(iter(sorted(file.glob("*.gguf"))), None)
+        made = f"`modelpick quantise {file}` makes a GGUF file of it; --runtime transformers runs it as it is"
+        hint = f"--file {inside}" if inside else made
+        raise UsageError(f"--file: {runtime} runs a GGUF file, and {file} is a directory", hint=hint)
+    if runtime not in GGUF_RUNTIMES and not file.is_dir():
+        gguf = file.suffix.lower() == ".gguf"
+        hint = "--runtime llama.cpp runs a GGUF file" if gguf else f"--file {file.parent}"
+        raise UsageError(f"--file: {runtime} runs a directory of weights, and {file} is a file", hint=hint)
 
 
 def _nothing(slug: str, forms: list[Recommendation | Rejection]) -> NotFoundError:

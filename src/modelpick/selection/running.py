@@ -26,7 +26,7 @@ def run_command(candidate: Candidate, fit: Fit, *, file: str | None = None) -> R
         case "ollama":
             return _ollama(candidate, fit, file)
         case "lmstudio":
-            return _lmstudio(candidate, fit)
+            return _lmstudio(candidate, fit, file)
         case "vllm":
             return _vllm(candidate, fit, file)
         case "mlx":
@@ -93,23 +93,43 @@ def _ollama(candidate: Candidate, fit: Fit, file: str | None) -> RunCommand:
     return RunCommand("ollama", (_line("ollama", "run", reference),), notes)
 
 
-def _lmstudio(candidate: Candidate, fit: Fit) -> RunCommand:
-    option = candidate.option
-    get = _line("lms", "get", f"https://huggingface.co/{option.source.repo}@{str(option.quantisation).lower()}")
+def _lmstudio(candidate: Candidate, fit: Fit, file: str | None) -> RunCommand:
     layers, total = fit.placement.gpu_layers, fit.placement.layers
     share = "max" if fit.placement.kind in ("gpu", "multi-gpu", "unified") else "off"
     if fit.placement.kind == "partial-offload" and layers and total:
         share = f"{min(layers / (total + 1), 1):.2f}"
-    load = _line(
-        "lms",
-        "load",
-        option.source.repo.split("/")[-1].lower(),
-        "--context-length",
-        fit.settings.context,
-        "--gpu",
-        share,
-    )
-    return RunCommand("lmstudio", (get, load))
+    brought, name, notes = _into_lmstudio(candidate, file)
+    load = _line("lms", "load", name, "--context-length", fit.settings.context, "--gpu", share)
+    return RunCommand("lmstudio", (*brought, load), notes)
+
+
+def _into_lmstudio(candidate: Candidate, file: str | None) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
+    """How its files come into LM Studio's folder, what they are loaded by, and notes.
+
+    LM Studio loads only from there, as USER/REPO/FILE. Plain ``lms import`` would move the file away; a hard link
+    leaves it and takes no room: https://lmstudio.ai/docs/cli/local-models/import
+    """
+    option = candidate.option
+    if file is None:
+        get = _line("lms", "get", f"https://huggingface.co/{option.source.repo}@{str(option.quantisation).lower()}")
+        return (get,), option.source.repo.split("/")[-1].lower(), ()
+    place = f"modelpick/{candidate.entry.slug}"
+    lines = tuple(_line("lms", "import", "--yes", "--hard-link", "--user-repo", place, part) for part in _parts(file))
+    note = "the file stays where it is; if LM Studio's models lie on another disk, --copy in place of --hard-link"
+    return lines, f"{place}/{_base(file)}", (note,)
+
+
+def _base(file: str) -> str:
+    return file.replace("\\", "/").rpartition("/")[2]
+
+
+def _parts(file: str) -> tuple[str, ...]:
+    """All files of a GGUF in parts (``-00001-of-00003.gguf``), or the one."""
+    head, _, count = file.removesuffix(".gguf").rpartition("-of-")
+    stem, _, number = head.rpartition("-")
+    if not (count.isdigit() and number.isdigit() and len(number) == len(count) == 5):
+        return (file,)
+    return tuple(f"{stem}-{part:05d}-of-{count}.gguf" for part in range(1, int(count) + 1))
 
 
 def _vllm(candidate: Candidate, fit: Fit, file: str | None) -> RunCommand:
