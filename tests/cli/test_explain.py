@@ -102,9 +102,33 @@ def test_every_filter_is_named_at_once(body):
 
 
 def test_what_it_is_not_for_comes_first(body):
-    found = body("bge-m3", code=3)
+    found = body("bge-m3", "--task", "chat", code=3)
     assert found["rejections"][0]["reason"] == "task"
     assert body("bge-m3", "--task", "embedding")["stands"]
+
+
+@pytest.mark.parametrize(
+    ("model", "task"), [("bge-m3", "embedding"), ("whisper-large-v3", "speech-to-text"), ("z-image-turbo", "image")]
+)
+def test_without_a_task_it_is_explained_for_its_own(body, model, task):
+    found = body(model)
+    assert found["stands"] and found["needs"]["task"] == task
+    assert f"taken for {task}, its own task" in found["notes"][0]
+    asked = body(model, "--task", task)
+    assert len(asked.pop("notes")) < len(found.pop("notes"))
+    assert asked == found
+
+
+def test_a_task_that_was_asked_for_stays(body, monkeypatch, tmp_path):
+    assert body("qwen3-8b")["needs"]["task"] == "chat"
+    assert body("bge-m3", "--task", "code", code=3)["needs"]["task"] == "code"
+    monkeypatch.setenv("MODELPICK_TASK", "chat")
+    assert body("bge-m3", code=3)["needs"]["task"] == "chat"
+    monkeypatch.delenv("MODELPICK_TASK")
+    config = tmp_path / "config.toml"
+    config.write_text('[explain]\ntask = "code"\n')
+    monkeypatch.setenv("MODELPICK_CONFIG", str(config))
+    assert body("bge-m3", code=3)["needs"]["task"] == "code"
 
 
 def test_too_slow_says_how_slow(body):

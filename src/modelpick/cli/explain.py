@@ -47,19 +47,23 @@ def command(
     """Explain why a model is ranked where it is on this machine, or why it was turned down.
 
     Every filter, the memory of each form, the licence chain and each part of the score. Exit status 3 when it was
-    turned down. Licence verdicts are not legal advice.
+    turned down. Without --task a model that is not for chat is explained for its own task. Licence verdicts are not
+    legal advice.
     """
     from modelpick.cli.deciding import Decider
     from modelpick.cli.explain_document import explanation
     from modelpick.cli.hardware_options import resolve_hardware
     from modelpick.registry.layers import Layers
     from modelpick.registry.resolve import resolve
+    from modelpick.registry.shelf import entry_of, serves
 
     hardware = resolve_hardware(machine, registry)
     with Layers.open(registry) as opened:
         slug = resolve(opened, model)
         decider = Decider(opened, policy, asker)
+        tasks = entry_of(opened, slug, "general").tasks
+        needs, note = needs.for_model(slug, tasks, lambda task: serves(opened, slug, task))
         question = needs.needs(decider.shelf_policy, limit=1000)
-        document, stands = explanation(opened, slug, question, hardware, decider)
+        document, stands = explanation(opened, slug, question, hardware, decider, (note,) if note else ())
     emit(document, output)
     return 0 if stands else TURNED_DOWN

@@ -35,7 +35,7 @@ _FORM_COLUMNS = (
 
 
 def explanation(
-    registry: Layers, slug: str, needs: Needs, hardware: Hardware, decider: Decider
+    registry: Layers, slug: str, needs: Needs, hardware: Hardware, decider: Decider, notes: tuple[str, ...] = ()
 ) -> tuple[Document, bool]:
     """Everything that ``explain`` says of a model, and whether it stands in the answer."""
     entry = entry_of(registry, slug, ability_of(needs.task))
@@ -76,7 +76,7 @@ def explanation(
         },
     }
     blocks = _blocks(entry, filtered, best, rows, verdict, hardware, _rank_words(rank, ahead, kin, needs))
-    notes = ("licence verdicts are not legal advice",)
+    notes = (*notes, "licence verdicts are not legal advice")
     hints = (f"modelpick plan {slug}", f"modelpick license explain {slug}")
     return Document("modelpick.explain/1", body, blocks, notes, hints), body["stands"]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from modelpick.errors import UsageError
 from modelpick.selection.interface import PREFERENCES, RUNTIMES, TASKS, Needs
@@ -20,9 +21,10 @@ _LARGEST_CONTEXT = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class NeedsOptions:
-    """What was typed, checked; :meth:`needs` makes the question of it."""
+    """What was typed, checked; :meth:`needs` makes the question of it. ``task_given``: not the default task."""
 
     values: dict[str, Any]
+    task_given: bool = True
 
     def needs(self, policy: str, models: tuple[str, ...] = (), **changes: Any) -> Needs:
         """The question, with defaults filled in."""
@@ -35,6 +37,21 @@ class NeedsOptions:
             min_speed=asked if asked is not None else READABLE,
             readable=asked is None,
         )
+
+    def for_model(
+        self, slug: str, tasks: Sequence[str], serves: Callable[[str], bool]
+    ) -> tuple[NeedsOptions, str | None]:
+        """As typed; where no task was, one that the model serves in place of the default, and a note that says so.
+
+        ``tasks`` are those its row names, ``serves`` tells which of them it is offered for.
+        """
+        asked = self.values["task"]
+        own = [task for task in tasks if task in TASKS]
+        if self.task_given or asked in own or serves(asked) or not own:
+            return self, None
+        task = next((task for task in own if serves(task)), own[0])
+        note = f"{slug} is not for {asked}: taken for {task}, its own task; --task asks for another"
+        return NeedsOptions({**self.values, "task": task}), note
 
 
 def needs_options(function: F) -> F:
@@ -55,7 +72,8 @@ def needs_options(function: F) -> F:
                 "released_after": kwargs.pop("released_after"),
                 "max_download_bytes": kwargs.pop("max_download"),
                 "users": kwargs.pop("users"),
-            }
+            },
+            task_given=click.get_current_context().get_parameter_source("task") is not ParameterSource.DEFAULT,
         )
         return function(*args, **kwargs)
 

@@ -53,7 +53,7 @@ def command(
     from modelpick.quality.loss import quality_loss
     from modelpick.registry.layers import Layers
     from modelpick.registry.resolve import resolve
-    from modelpick.registry.shelf import entry_of
+    from modelpick.registry.shelf import entry_of, serves
     from modelpick.registry.shelving import ability_of
     from modelpick.selection.interface import TASKS, Recommendation
     from modelpick.selection.ranking import every_option
@@ -65,6 +65,7 @@ def command(
     with Layers.open(registry) as opened:
         slug = resolve(opened, model)
         entry = entry_of(opened, slug, "general")
+        needs, _ = needs.for_model(slug, entry.tasks, lambda task: serves(opened, slug, task))
         # Its own kind's index, so that what a quantisation loses counts: an embedding model has no score for chat.
         own = next((task for task in (needs.values["task"], *TASKS) if task in entry.tasks), "chat")
         entry = entry_of(opened, slug, ability_of(own))
