@@ -17,6 +17,7 @@ READABLE = 5.0
 """Tokens per second below which reading along is a wait: about 4 English words a second."""
 
 _UNMEASURED = 30.0
+_DOUBT = 3.0  # points off the low end where nobody published what a quantisation costs
 # Points per doubling of decode speed, and the speed up to which it counts; points per doubling of memory.
 _WEIGHTS = {
     "balanced": (1.5, 50.0, 0.1),
@@ -43,23 +44,28 @@ class Pace:
     least: float | None
 
 
-Scorer = Callable[[Candidate, Fit, Quality | None, Needs], ScorePart]
+Scorer = Callable[[Candidate, Fit, Quality | None, Needs, "float | None"], ScorePart]
 
 
 def quality_of(candidate: Candidate, loss: float | None) -> Quality | None:
-    """Quality of the quantised form: the ability less the loss; an unknown loss widens the low end by 3 points."""
+    """Quality of the quantised form: the ability less the loss; an unknown loss lowers the low end by some doubt."""
     ability = candidate.entry.ability
     if ability is None:
         return None
     taken = loss or 0.0
-    doubt = 0.0 if loss is not None else 3.0
-    index = Range(ability.low - taken - doubt, ability.likely - taken, ability.high - taken)
+    index = Range(ability.low - _taken_from_low_end(loss), ability.likely - taken, ability.high - taken)
     return Quality(index, loss, candidate.entry.ability_basis or "predicted")
 
 
-def score(candidate: Candidate, fit: Fit, quality: Quality | None, needs: Needs) -> tuple[float, tuple[ScorePart, ...]]:
-    """The sum of all parts, and the parts."""
-    parts = tuple(scorer(candidate, fit, quality, needs) for scorer in SCORERS)
+def _taken_from_low_end(loss: float | None) -> float:
+    return _DOUBT if loss is None else loss
+
+
+def score(
+    candidate: Candidate, fit: Fit, quality: Quality | None, needs: Needs, loss: float | None = 0.0
+) -> tuple[float, tuple[ScorePart, ...]]:
+    """The sum of all parts, and the parts. ``loss``: what the quantisation costs a model that nobody measured."""
+    parts = tuple(scorer(candidate, fit, quality, needs, loss) for scorer in SCORERS)
     return round(sum(part.points for part in parts), 4), parts
 
 
@@ -80,13 +86,23 @@ def least_quality(low: float | None) -> float:
     return _UNMEASURED if low is None else low
 
 
-def _quality(candidate: Candidate, fit: Fit, quality: Quality | None, needs: Needs) -> ScorePart:
+def _quality(candidate: Candidate, fit: Fit, quality: Quality | None, needs: Needs, loss: float | None) -> ScorePart:
     if quality is None:
-        return ScorePart("quality", _UNMEASURED, "no comparable score is published for this kind of model")
+        return _unmeasured(candidate, loss)
     index = quality.index
     lost = f", {quality.loss:.1f} of it lost to {candidate.option.quantisation}" if quality.loss else ""
     reason = f"{index.likely:.1f} ({index.low:.1f} to {index.high:.1f}) from {quality.basis}{lost}; the low end counts"
     return ScorePart("quality", round(index.low, 2), reason)
+
+
+def _unmeasured(candidate: Candidate, loss: float | None) -> ScorePart:
+    """A flat ability, less the loss: few bits cost a model that nobody measured as much as any other."""
+    taken = _taken_from_low_end(loss)
+    form = candidate.option.quantisation or candidate.option.format
+    why = f"in doubt, since nobody published what {form} costs" if loss is None else f"lost to {form}"
+    reason = "no comparable score is published for this kind of model"
+    reason += f": {_UNMEASURED:g} points, {taken:.1f} of them {why}" if taken else ""
+    return ScorePart("quality", round(_UNMEASURED - taken, 2), reason)
 
 
 def pace_of(fit: Fit) -> Pace | None:
@@ -99,7 +115,7 @@ def pace_of(fit: Fit) -> Pace | None:
     return None
 
 
-def _speed(candidate: Candidate, fit: Fit, quality: Quality | None, needs: Needs) -> ScorePart:
+def _speed(candidate: Candidate, fit: Fit, quality: Quality | None, needs: Needs, loss: float | None) -> ScorePart:
     pace = pace_of(fit)
     if pace is None:
         return ScorePart("speed", 0.0, "speed cannot be estimated for this kind of model")
@@ -111,7 +127,7 @@ def _speed(candidate: Candidate, fit: Fit, quality: Quality | None, needs: Needs
     return ScorePart("speed", points, f"about {pace.value:.3g} {pace.words}{capped}; {weight:g} points a doubling")
 
 
-def _size(candidate: Candidate, fit: Fit, quality: Quality | None, needs: Needs) -> ScorePart:
+def _size(candidate: Candidate, fit: Fit, quality: Quality | None, needs: Needs, loss: float | None) -> ScorePart:
     needed = sum(use.required_bytes for use in fit.placement.uses)
     points = round(most_points_for_size(needs.prefer, needed), 2)
     return ScorePart(
