@@ -100,7 +100,7 @@ def _tensor(file: str, name: str, entry: object, data_bytes: int) -> StoredTenso
     if not isinstance(entry, dict):
         _fail(file, f"the entry of {short!r} is not an object")
     dtype, shape, places = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
-    if dtype not in BITS:
+    if not isinstance(dtype, str) or dtype not in BITS:
         _fail(file, f"the tensor {short!r} has the type {str(dtype)[:40]!r}, which is not known")
     dims, ends = _whole(shape), _whole(places)
     if dims is None or ends is None or len(ends) != 2:
