@@ -12,7 +12,7 @@ from tests.acquisition.weights import gguf
 from tests.hubserver import Hub, Repo
 
 from modelpick.acquisition.fetch import fetch
-from modelpick.acquisition.interface import Artifact, HubSettings
+from modelpick.acquisition.interface import Artifact, HubSettings, Plan
 from modelpick.acquisition.plan import make_plan
 from modelpick.acquisition.store import free_bytes, require_room
 from modelpick.errors import RoomError
@@ -51,8 +51,18 @@ def test_too_little_room_is_told_before_the_first_byte(
 def test_what_is_here_needs_no_room(hub: Hub, plan: Planner) -> None:
     hub.add(Repo("org/model-GGUF", {"m-Q4_K_M.gguf": gguf(2 * MIB)}))
     made = plan()
-    require_room(replace(made, files=(replace(made.files[0], bytes=2**60, present=True),)))
-    require_room(replace(made, files=(replace(made.files[0], bytes=2**60, partial_bytes=2**60 - 1),)))
+
+    def asked(**changes: object) -> Plan:
+        return replace(made, files=(replace(made.files[0], bytes=2**60, **changes),))
+
+    require_room(asked(present=True))
+    require_room(asked(partial_bytes=2**60 - 1))
+    # The same file without them is refused, and the message counts only what is still to come.
+    with pytest.raises(RoomError):
+        require_room(asked())
+    with pytest.raises(RoomError) as caught:
+        require_room(asked(partial_bytes=2**59))
+    assert caught.value.details["needed_bytes"] == 2**59
 
 
 def test_room_is_asked_of_the_disk_that_will_hold_it(tmp_path: Path) -> None:
