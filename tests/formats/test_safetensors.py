@@ -73,10 +73,16 @@ JSON = st.recursive(
     max_leaves=6,
 )
 SIZES = st.lists(st.integers(0, 12), max_size=3)
-# What is nearly a header: each field right as often as not, so that some get through all checks.
+WHOLE = st.builds(
+    lambda begin, size: {"dtype": "U8", "shape": [size], "data_offsets": [begin, begin + size]},
+    begin=st.integers(0, 8),
+    size=st.integers(0, 4),
+)
+# What is nearly a header, and whole entries among it, so that some get through all checks.
 ENTRIES = st.dictionaries(
     st.text(max_size=3) | st.just("__metadata__"),
-    JSON
+    WHOLE
+    | JSON
     | st.fixed_dictionaries(
         {
             "dtype": st.sampled_from(["U8", "BF16", "F4", "F6_E2M3"]) | JSON,
