@@ -7,6 +7,12 @@ from modelpick.selection.interface import Candidate
 from modelpick.values import dataclass
 
 _LLAMA_SERVER_TASKS = {"embedding": ("--embeddings",), "reranker": ("--reranking",)}
+_CURL = "once it listens: curl -s http://127.0.0.1:8080/v1/{} -H 'Content-Type: application/json' -d '{}'"
+_ASKED_BY = {
+    "embedding": (_CURL.format("embeddings", '{"input": ["A bicycle has two wheels."]}'),),
+    "reranker": (_CURL.format("rerank", '{"query": "How many wheels?", "documents": ["Two.", "A bicycle is red."]}'),),
+}
+"""What a server without a page for people is asked with, in a second terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,7 @@ def _llama_cpp(candidate: Candidate, fit: Fit, file: str | None) -> RunCommand:
     words += _LLAMA_SERVER_TASKS.get(candidate.entry.modality, ())
     # The server may keep up to 8 GiB of finished prompts in memory, which the estimate does not count.
     words += ["--cache-ram", 0]
-    return RunCommand("llama.cpp", (*lines, _line(*words)))
+    return RunCommand("llama.cpp", (*lines, _line(*words)), _ASKED_BY.get(candidate.entry.modality, ()))
 
 
 def _ollama(candidate: Candidate, fit: Fit, file: str | None) -> RunCommand:
@@ -144,48 +150,9 @@ def _mlx(candidate: Candidate, file: str | None) -> RunCommand:
     return RunCommand("mlx", (_line("mlx_lm.chat", "--model", file or candidate.option.source.repo),))
 
 
-_NEEDS_SENTENCES = "needs: pip install sentence-transformers"
-_PIPELINES = {
-    "text": "text-generation",
-    "code": "text-generation",
-    "vision-language": "image-text-to-text",
-    "any-to-any": "image-text-to-text",
-    "speech-to-text": "automatic-speech-recognition",
-    "text-to-speech": "text-to-audio",
-    "embedding": "feature-extraction",
-}
-
-
 def _transformers(candidate: Candidate, fit: Fit, file: str | None) -> RunCommand:
-    where = file or candidate.option.source.repo
-    modality = candidate.entry.modality
-    on_gpu = fit.placement.kind != "cpu"
-    device = "cuda" if on_gpu else "cpu"
-    dtype = "float16" if candidate.option.quantisation == "F16" else "bfloat16"
-    if modality == "text-to-image":
-        load = f"pipe = diffusers.DiffusionPipeline.from_pretrained({where!r}, torch_dtype=torch.{dtype})"
-        # Parts that take turns on the GPU are moved by diffusers itself.
-        move = "pipe.enable_model_cpu_offload()" if fit.placement.kind == "partial-offload" else f"pipe.to({device!r})"
-        code = f"import torch, diffusers; {load}; {move}; pipe('a red bicycle').images[0].save('image.png')"
-        return RunCommand("transformers", (_line("python", "-c", code),), ("needs: pip install diffusers torch",))
-    if modality == "reranker":
-        call = f"print(CrossEncoder({where!r}).predict([('query', 'text')]))"
-        code = f"from sentence_transformers import CrossEncoder; {call}"
-        return RunCommand("transformers", (_line("python", "-c", code),), (_NEEDS_SENTENCES,))
-    if modality == "embedding":
-        code = (
-            "from sentence_transformers import SentenceTransformer; "
-            f"print(SentenceTransformer({where!r}, device={device!r}).encode(['a sentence']).shape)"
-        )
-        return RunCommand("transformers", (_line("python", "-c", code),), (_NEEDS_SENTENCES,))
-    task = _PIPELINES.get(modality)
-    if task is None:
-        return RunCommand("transformers", (), (f"see the model's page for how to run {modality} models",))
-    placed = "device_map='auto'" if on_gpu else "device='cpu'"
-    code = f"from transformers import pipeline; pipe = pipeline({task!r}, {where!r}, dtype={dtype!r}, {placed})"
-    example = {"text-generation": "print(pipe('Hello', max_new_tokens=50))"}.get(task, "print(pipe)")
-    return RunCommand(
-        "transformers",
-        (_line("python", "-c", f"{code}; {example}"),),
-        ("needs: pip install transformers torch accelerate",),
-    )
+    from modelpick.selection.running_python import script_for
+
+    script = script_for(candidate, file or candidate.option.source.repo, fit.placement.kind)
+    words = ("python", "-c", script.code) if script.code else script.words
+    return RunCommand("transformers", (_line(*words),) if words else (), script.notes)
