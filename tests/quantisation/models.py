@@ -28,6 +28,14 @@ def weights(name: str, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     return (0.05 * random.standard_normal(shape)).astype(np.float32)
 
 
+def filled(config: dict[str, object], name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Weights as the model's files hold them: Gemma multiplies by one more than what is published as norm."""
+    values = weights(name, shape)
+    if str(config["model_type"]).startswith("gemma") and len(shape) == 1 and "norm" in name:
+        return values - np.float32(1)
+    return values
+
+
 def bf16(values: np.ndarray) -> bytes:
     bits = values.astype("<f4").view(np.uint32)
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2").tobytes()
@@ -71,7 +79,7 @@ def write_model(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config))
     write_tokenizer(folder, tokenizer)
-    encoded = {name: (dtype, shape, encode(weights(name, shape), dtype)) for name, shape in shapes.items()}
+    encoded = {name: (dtype, shape, encode(filled(config, name, shape), dtype)) for name, shape in shapes.items()}
     write_shards(folder, encoded, shards)
     return folder
 
@@ -267,9 +275,9 @@ def _qwen3moe() -> tuple[dict, Shapes, str]:
 def _gemma2() -> tuple[dict, Shapes, str]:
     values = config("Gemma2ForCausalLM", "gemma2", 2, 256, 512, 4, 2, 64) | {
         "hidden_activation": "gelu_pytorch_tanh",
-        "attn_logit_softcapping": 50.0,
-        "final_logit_softcapping": 30.0,
-        "sliding_window": 256,
+        "attn_logit_softcapping": 5.0,
+        "final_logit_softcapping": 10.0,
+        "sliding_window": 16,
         "query_pre_attn_scalar": 64,
         "tie_word_embeddings": True,
     }
@@ -279,7 +287,7 @@ def _gemma2() -> tuple[dict, Shapes, str]:
 def _gemma3() -> tuple[dict, Shapes, str]:
     values = config("Gemma3ForCausalLM", "gemma3_text", 6, 192, 384, 2, 1, 64) | {
         "hidden_activation": "gelu_pytorch_tanh",
-        "sliding_window": 128,
+        "sliding_window": 16,
         "query_pre_attn_scalar": 64,
         "rope_theta": 1000000.0,
         "rope_local_base_freq": 10000.0,

@@ -170,7 +170,11 @@ def test_the_text_part_of_a_multimodal_gemma(built: Built, tmp_path: Path, quant
     (folder / "config.json").write_text(json.dumps(outer))
     models.write_tokenizer(folder, "sentencepiece")
     weights = {
-        name.replace("model.", "language_model.model."): ("BF16", shape, models.bf16(models.weights(name, shape)))
+        name.replace("model.", "language_model.model."): (
+            "BF16",
+            shape,
+            models.bf16(models.filled(config, name, shape)),
+        )
         for name, shape in shapes.items()
     }
     weights["vision_tower.vision_model.embeddings.patch_embedding.weight"] = ("BF16", (4, 4), bytes(32))
