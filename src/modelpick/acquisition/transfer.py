@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from modelpick.acquisition.digest import Follower, Sums
@@ -36,15 +36,30 @@ class _Again(Exception):
         self.wait = wait
 
 
+class Sink(Protocol):
+    """Where bytes go, in order."""
+
+    def write(self, piece: memoryview, /) -> int:
+        """Take bytes; how many were taken."""
+        ...
+
+    def truncate(self, size: int, /) -> int:
+        """Forget what follows byte ``size``, because the server begins again there."""
+        ...
+
+
 class Transfer:
-    """Fetches one file into ``partial``; :meth:`run` returns its sums, and may be called again after a failure."""
+    """Fetches one file: into ``partial`` with :meth:`run`, or through, leaving nothing behind, with :meth:`pass_on`.
+
+    Both may be called again after a failure.
+    """
 
     def __init__(
         self,
         file: RemoteFile,
         url: str,
         repo: str,
-        partial: Path,
+        partial: Path | None,
         hub: HubSettings,
         headers: dict[str, str],
         patience: Patience,
@@ -59,7 +74,7 @@ class Transfer:
         self.lanes = lanes or Lanes(1)
         self.resumed = 0
         """Bytes that were there from an earlier run."""
-        self._position = 0
+        self._position, self._end = 0, file.bytes
 
     def run(self) -> Sums:
         """Fetch what is missing.
@@ -68,8 +83,11 @@ class Transfer:
         :raises IntegrityError: when the server sends another size than the Hub lists.
         :raises OSError: when the disk is full; what was written stays.
         """
+        if self.partial is None:
+            raise ValueError("a transfer without a partial can only pass its bytes on")
         self.partial.parent.mkdir(parents=True, exist_ok=True)
         with self.partial.open("ab", buffering=0) as sink:
+            self._end = self.file.bytes
             self._position = self.resumed = min(sink.seek(0, 2), self.file.bytes)
             sink.truncate(self._position)
             self.meter.here(self._position)
@@ -78,7 +96,7 @@ class Transfer:
                     follower = Follower(self.partial, self.file)
                     follower.written(self._position)
                     try:
-                        self._fill(sink, follower)
+                        self._fill(sink, follower.written)
                     except _FromZero:
                         follower.abandon()
                         continue
@@ -89,12 +107,21 @@ class Transfer:
                 return follower.finish()
         raise self._given_up(_Again("the server sends no ranges and does not get to the end"))
 
-    def _fill(self, sink: BinaryIO, follower: Follower) -> None:
+    def pass_on(self, start: int, stop: int, write: Callable[[memoryview], int]) -> None:
+        """Give bytes ``start`` to ``stop`` to ``write``, which says how many it took. Nothing is verified.
+
+        :raises NetworkError: when nothing more comes, or the server cannot go on where it broke.
+        :raises IntegrityError: when the server sends another size than the Hub lists.
+        """
+        self._position, self._end = start, stop
+        self._fill(_Through(write), lambda position: None)
+
+    def _fill(self, sink: Sink, wrote: Callable[[int], None]) -> None:
         failures, wait = 0, self.patience.first_wait_seconds
-        while self._position < self.file.bytes:
+        while self._position < self._end:
             before = self._position
             try:
-                self._request(sink, follower)
+                self._request(sink, wrote)
                 continue
             except _Again as again:
                 if self._position > before:
@@ -115,12 +142,12 @@ class Transfer:
             hint="run the same command again: it goes on from there",
         )
 
-    def _request(self, sink: BinaryIO, follower: Follower) -> None:
+    def _request(self, sink: Sink, wrote: Callable[[int], None]) -> None:
         """One answer's worth of bytes."""
         from huggingface_hub.utils import get_session, httpx
 
         headers, start = dict(self.headers), self._position
-        stop = min(self.file.bytes, start + _LONGEST_ANSWER)
+        stop = min(self._end, start + _LONGEST_ANSWER)
         if start or stop < self.file.bytes:
             headers["Range"] = f"bytes={start}-{stop - 1}"
         limits = httpx.Timeout(self.patience.read_seconds)
@@ -131,32 +158,34 @@ class Transfer:
                 if is_far(answer):
                     self.lanes.widen()
                 stop = self._check(answer, sink, stop)
-                self._copy(answer, sink, follower, stop)
+                self._copy(answer, sink, wrote, stop)
         except httpx.TimeoutException as error:
             raise _Again(f"nothing came for {self.patience.read_seconds:.0f} s") from error
         except httpx.TransportError as error:
             raise _Again(f"the connection broke ({error or type(error).__name__})") from error
-        if self._position < stop:
+        if self._position < min(stop, self._end):
             raise _Again("the answer ended early")
 
-    def _copy(self, answer: Any, sink: BinaryIO, follower: Follower, stop: int) -> None:
+    def _copy(self, answer: Any, sink: Sink, wrote: Callable[[int], None], stop: int) -> None:
         coded = answer.headers.get("Content-Encoding", "identity").lower() != "identity"
         for piece in answer.iter_bytes() if coded else answer.iter_raw():
             if self._position + len(piece) > stop:
                 raise self._other_size(f"more than {stop:,}")
-            _write(sink, piece, self._wrote(follower))
+            _write(sink, memoryview(piece)[: self._end - self._position], self._counted(wrote))
+            if self._position == self._end < stop:
+                return  # of a server that sends the whole file whatever it is asked for
             if self.stop.is_set():
                 raise Stopped
 
-    def _wrote(self, follower: Follower) -> Callable[[int], None]:
+    def _counted(self, wrote: Callable[[int], None]) -> Callable[[int], None]:
         def note(count: int) -> None:
             self._position += count
-            follower.written(self._position)
+            wrote(self._position)
             self.meter.moved(count)
 
         return note
 
-    def _check(self, answer: Any, sink: BinaryIO, stop: int) -> int:
+    def _check(self, answer: Any, sink: Sink, stop: int) -> int:
         """Whether the answer is the file that was asked for, from where it was asked for; where it must end."""
         status = answer.status_code
         if status in _BUSY:
@@ -215,9 +244,21 @@ class _FromZero(Exception):
     """The bytes that were there do not count; begin again."""
 
 
-def _write(sink: BinaryIO, piece: bytes, wrote: Callable[[int], None]) -> None:
-    """All of ``piece``; what fits is kept and counted also when the disk fills in its middle."""
-    view = memoryview(piece)
+class _Through:
+    """A sink that keeps nothing."""
+
+    def __init__(self, write: Callable[[memoryview], int]) -> None:
+        self.write = write
+
+    def truncate(self, _size: int) -> int:
+        """What has passed cannot be taken back."""
+        raise NetworkError(
+            "the server sends no ranges, so what has passed cannot be gone on from", hint="download the files whole"
+        )
+
+
+def _write(sink: Sink, view: memoryview, wrote: Callable[[int], None]) -> None:
+    """All of it; what fits is kept and counted also when the disk fills in its middle."""
     while view:
         count = sink.write(view)
         wrote(count)
