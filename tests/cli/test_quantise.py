@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from tests.hubserver import Hub, Repo
+from tests.hubserver import Fault, Hub, Repo
 from tests.quantisation import models
 from tests.quantisation.recorded import RECORDED
 from tests.quantisation.results import digest, metadata
@@ -36,20 +36,26 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """The program in a process of its own, in an empty folder, with a home of its own."""
+    """The program in a process of its own, in an empty folder, with a home of its own; ``then`` acts on it."""
 
-    def call(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    def call(
+        *arguments: object, then: Callable[[subprocess.Popen[str]], None] | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         home = {"HOME": str(tmp_path / "home"), "HF_HOME": str(tmp_path / "hf"), "HF_TOKEN_PATH": str(tmp_path / "no")}
         work = tmp_path / "work"
         work.mkdir(exist_ok=True)
-        return subprocess.run(
+        child = subprocess.Popen(
             [sys.executable, "-m", "modelpick", "quantise", *map(str, arguments)],
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             cwd=work,
             env={**os.environ, **home, **environment},
-            check=False,
         )
+        if then:
+            then(child)
+        out, errors = child.communicate()
+        return subprocess.CompletedProcess(child.args, child.returncode, out, errors)
 
     return call
 
@@ -152,10 +158,9 @@ def hub(source: Path) -> Iterator[Hub]:
         yield server
 
 
-def streamed(run: Run, hub: Hub, *more: object) -> subprocess.CompletedProcess[str]:
-    return run(
-        "org/Odd-Model", "--stream", "--type", "Q6_K", "--out", "odd.gguf", "--json", *more, HF_ENDPOINT=hub.endpoint
-    )
+def streamed(run: Run, hub: Hub, **more: Any) -> subprocess.CompletedProcess[str]:
+    arguments = ("org/Odd-Model", "--stream", "--type", "Q6_K", "--out", "odd.gguf", "--json")
+    return run(*arguments, HF_ENDPOINT=hub.endpoint, **more)
 
 
 def test_straight_from_the_hub(run: Run, hub: Hub, source: Path, tmp_path: Path) -> None:
@@ -186,26 +191,64 @@ def test_a_bit_that_flips_on_the_way_is_found_before_the_rename(run: Run, hub: H
     assert not (tmp_path / "work" / "odd.gguf").exists()
 
 
-@pytest.mark.slow
-def test_the_hub_goes_away_and_a_second_run_goes_on(run: Run, hub: Hub, source: Path, tmp_path: Path) -> None:
-    hub.rate = 1_500_000
-    size, armed = (source / "model-00001-of-00003.safetensors").stat().st_size, []
+SHARDS = tuple(f"model-{number:05}-of-00003.safetensors" for number in (1, 2, 3))
+HEADER_BYTES = 256 * 1024
+"""What is read of a shard to know its tensors."""
 
-    def arm() -> None:
-        while hub.sent("model-00002-of-00003.safetensors") < size // 2:
-            time.sleep(0.005)
-        armed.append(hub.fault("cdn", path=".*00003-of.*", status=503, times=99))
 
-    threading.Thread(target=arm, daemon=True).start()
-    done = streamed(run, hub)
-    assert done.returncode == 5, done.stderr
-    (fault,) = armed
-    hub.rate = None
+@pytest.mark.parametrize("broken", [1, 2, 3])
+def test_a_second_run_fetches_the_shard_that_was_open_and_those_after_it(
+    broken: int, run: Run, hub: Hub, source: Path, tmp_path: Path
+) -> None:
+    name = SHARDS[broken - 1]
+    hub.fault("cdn", path=f".*{name}")  # the header comes
+    hub.fault("cdn", path=f".*{name}", after=600_000, truncate=True)
+    hub.faults.append(gone := Fault("cdn", path=f".*{name}", status=503, times=99))
+    assert streamed(run, hub).returncode == 5
     assert not (tmp_path / "work" / "odd.gguf").exists()
-    hub.faults.remove(fault)
+    hub.faults.remove(gone)
+    before = {shard: hub.sent(shard) for shard in SHARDS}
     made = document(streamed(run, hub))
     assert digest(Path(made["target"])) == RECORDED["odd"]["Q6_K"]
-    assert made["resumed_tensors"] > 0
+    assert (made["resumed_tensors"] > 0) == (broken > 1)
+    for number, shard in enumerate(SHARDS, 1):
+        again = hub.sent(shard) - before[shard]
+        size = (source / shard).stat().st_size
+        assert again == (HEADER_BYTES if number < broken else HEADER_BYTES + size)
+
+
+def test_what_came_before_a_break_counts_only_if_its_shard_is_what_the_hub_lists(
+    run: Run, hub: Hub, source: Path
+) -> None:
+    """A bit flips in a tensor that was then written, and the connection breaks before the hash could tell."""
+    hub.fault("cdn", path=f".*{SHARDS[1]}")
+    hub.fault("cdn", path=f".*{SHARDS[1]}", corrupt=100_001, after=600_000, truncate=True)
+    hub.faults.append(gone := Fault("cdn", path=f".*{SHARDS[1]}", status=503, times=99))
+    assert streamed(run, hub).returncode == 5
+    hub.faults.remove(gone)
+    assert digest(Path(document(streamed(run, hub))["target"])) == RECORDED["odd"]["Q6_K"]
+
+
+def test_a_killed_stream_fetches_the_open_shard_again_and_no_other(run: Run, hub: Hub, tmp_path: Path) -> None:
+    journal = tmp_path / "work" / ".odd.gguf.journal"
+    hub.fault("cdn", path=f".*{SHARDS[2]}")
+    hub.faults.append(stalled := Fault("cdn", path=f".*{SHARDS[2]}", after=300_000, stall=30, times=99))
+    killed: list[int] = []
+
+    def kill(child: subprocess.Popen[str]) -> None:
+        while not (journal.exists() and len(json.loads(journal.read_text())["marks"]) == 2):
+            assert child.poll() is None
+            time.sleep(0.01)
+        child.kill()
+        killed.append(child.wait())
+
+    streamed(run, hub, then=kill)
+    assert killed == [-signal.SIGKILL]
+    hub.faults.remove(stalled)
+    before = {shard: hub.sent(shard) for shard in SHARDS}
+    assert digest(Path(document(streamed(run, hub))["target"])) == RECORDED["odd"]["Q6_K"]
+    assert [hub.sent(shard) - before[shard] for shard in SHARDS[:2]] == [HEADER_BYTES] * 2
+    assert not journal.exists()
 
 
 def test_a_dry_run_of_a_model_of_the_hub_downloads_no_weights(run: Run, hub: Hub, source: Path) -> None:

@@ -99,7 +99,7 @@ def run(request: Request, observe: Observer) -> Document:
             prepared.source.close()
             return document_of(outcome)
         started = time.monotonic()
-        made = engine.write(prepared, target, recipe, _progress(observe, target.name), finish=origin.finish)
+        made = engine.write(prepared, target, recipe, _progress(observe, target.name), passage=origin.hub)
     outcome = replace(outcome, made=made, seconds=time.monotonic() - started)
     artifact = _artifact(outcome)
     outcome = replace(outcome, artifact=artifact)

@@ -85,11 +85,6 @@ class Origin:
         self.hub.begin()
         return prepared
 
-    def finish(self) -> None:
-        """What must hold before the result gets its name: a streamed source's hashes."""
-        if self.hub is not None:
-            self.hub.finish()
-
     def files(self) -> tuple[ArtifactFile, ...]:
         """The source's files with their hashes; those of a folder without a manifest are hashed now."""
         if self.known_files:

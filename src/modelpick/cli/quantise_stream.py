@@ -14,7 +14,8 @@ from modelpick.acquisition.progress import Meter
 from modelpick.acquisition.settings import patience
 from modelpick.acquisition.transfer import Transfer
 from modelpick.errors import IntegrityError, NotFoundError
-from modelpick.quantisation.hub_source import HubSource, Write
+from modelpick.quantisation.hub_flow import Write
+from modelpick.quantisation.hub_source import HubSource
 
 _SMALL = (".json", ".model", ".jinja", ".txt", "LICENSE", "README.md")
 _MOST_SMALL_BYTES = 256 * 1024 * 1024

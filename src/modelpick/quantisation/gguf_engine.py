@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from struct import unpack_from
 
 from modelpick.errors import ModelpickError, NetworkError, UsageError
 from modelpick.quantisation import ggml_bridge, stream
-from modelpick.quantisation.interface import Progress, Quantised, Recipe
+from modelpick.quantisation.interface import Passage, Progress, Quantised, Recipe
 from modelpick.quantisation.partfile import JOURNAL_BYTES, PartFile
 from modelpick.quantisation.prepare import Prepared, prepare
 from modelpick.quantisation.verify import verify
@@ -49,35 +48,18 @@ class GgufEngine:
         recipe: Recipe,
         progress: Progress,
         *,
-        finish: Callable[[], None] | None = None,
+        passage: Passage | None = None,
         journal_bytes: int = JOURNAL_BYTES,
     ) -> Quantised:
-        """Write what was planned. ``finish`` is called before the file gets its name, and may still refuse."""
+        """Write what was planned. A ``passage`` is finished before the file gets its name, and may still refuse."""
         kernels = ggml_bridge.load()
-        try:
-            part = PartFile(target, prepared.frame, prepared.fingerprint, journal_bytes=journal_bytes)
-        except BaseException:
-            prepared.source.close()
-            raise
+        part = _part(prepared, target, journal_bytes, passage)
         try:
             resumed = len(part.done)
-            stream.run(
-                stream.Task(
-                    prepared.outputs,
-                    {placed.plan.name: placed for placed in prepared.frame.tensors},
-                    kernels,
-                    max(recipe.threads, 1),
-                    prepared.scales,
-                    prepared.weights,
-                    through_bf16=not recipe.exact_source,
-                    done=part.done,
-                ),
-                prepared.source,
-                part,
-                progress,
-            )
-            if finish is not None:
-                finish()
+            task = _task(prepared, kernels, recipe, part.done, by_shard=passage is not None)
+            stream.run(task, prepared.source, part, progress)
+            if passage:
+                passage.finish()
             keys = unpack_from("<Q", prepared.frame.header, 16)[0]
             sha256 = part.commit(lambda path: verify(path, prepared.frame, keys), overwrite=recipe.overwrite)
         except NetworkError:
@@ -99,6 +81,43 @@ class GgufEngine:
             sha256,
             resumed,
         )
+
+
+def _part(prepared: Prepared, target: Path, journal_bytes: int, passage: Passage | None) -> PartFile:
+    """The file to be written, with what counts of an earlier run; closes the source where that is refused."""
+    marks = passage.marks if passage else tuple
+    try:
+        part = PartFile(target, prepared.frame, prepared.fingerprint, journal_bytes=journal_bytes, marks=marks)
+    except BaseException:
+        prepared.source.close()
+        raise
+    if passage:
+        part.keep_only(_believed(prepared, passage.take_up(part.marked)))
+    return part
+
+
+def _task(
+    prepared: Prepared, kernels: ggml_bridge.Kernels, recipe: Recipe, done: frozenset[str], *, by_shard: bool
+) -> stream.Task:
+    return stream.Task(
+        prepared.outputs,
+        {placed.plan.name: placed for placed in prepared.frame.tensors},
+        kernels,
+        max(recipe.threads, 1),
+        prepared.scales,
+        prepared.weights,
+        through_bf16=not recipe.exact_source,
+        done=done,
+        by_shard=by_shard,
+    )
+
+
+def _believed(prepared: Prepared, shards: frozenset[int]) -> frozenset[str]:
+    """The tensors that are made of those shards alone."""
+    tensors = prepared.source.tensors
+    return frozenset(
+        output.name for output in prepared.outputs if all(tensors[move.source].shard in shards for move in output.moves)
+    )
 
 
 def check_target(source: Path, target: Path, *, overwrite: bool) -> None:

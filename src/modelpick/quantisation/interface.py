@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -62,6 +62,25 @@ class TensorSource(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections."""
+        ...
+
+
+class Passage(Protocol):
+    """What a source is beside, when its shards pass by once and can be believed only when they have passed whole."""
+
+    def marks(self) -> tuple[str, ...]:
+        """Of the shards that passed whole and as published; to be noted and given to a run that goes on."""
+        ...
+
+    def take_up(self, marks: Collection[str]) -> frozenset[int]:
+        """Marks of an earlier run on the same source; the shards of which its results count."""
+        ...
+
+    def finish(self) -> None:
+        """Let the rest pass.
+
+        :raises IntegrityError: when a shard is not what was published.
+        """
         ...
 
 

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -28,10 +28,21 @@ _KEEP_FREE = 1024 * 1024
 
 
 class PartFile:
-    """The growing file. ``done`` names the tensors that an earlier run of the same plan completed."""
+    """The growing file. ``done`` names the tensors that an earlier run of the same plan completed.
 
-    def __init__(self, target: Path, frame: Frame, fingerprint: str, *, journal_bytes: int = JOURNAL_BYTES) -> None:
-        self.target, self._frame, self._every = target, frame, journal_bytes
+    ``marks`` tells what to note of the source beside them; ``marked`` is what the earlier run had noted.
+    """
+
+    def __init__(
+        self,
+        target: Path,
+        frame: Frame,
+        fingerprint: str,
+        *,
+        journal_bytes: int = JOURNAL_BYTES,
+        marks: Callable[[], tuple[str, ...]] = tuple,
+    ) -> None:
+        self.target, self._frame, self._every, self._marks = target, frame, journal_bytes, marks
         self.path = target.with_name(f".{target.name}.part")
         self._journal_path = target.with_name(f".{target.name}.journal")
         self._fresh_journal_path = target.with_name(f".{target.name}.journal.new")
@@ -39,9 +50,11 @@ class PartFile:
         self._lock = threading.Lock()
         self._written = self._synced = 0
         self._complete: list[str] = []
+        self._noted: tuple[str, ...] = ()
         self._background = ThreadPoolExecutor(1, thread_name_prefix="sync")
         self._syncing: Future[None] | None = None
         self.done: frozenset[str] = frozenset()
+        self.marked: tuple[str, ...] = ()
         self._descriptor = _open(self.path, target)
         try:
             self._take_up()
@@ -52,16 +65,21 @@ class PartFile:
     def _take_up(self) -> None:
         """Go on where a run with the same plan stopped, else start anew."""
         self._fresh_journal_path.unlink(missing_ok=True)  # of a run that was killed while it wrote one
-        kept = self._read_journal()
+        kept, marked = self._read_journal()
         if kept and os.fstat(self._descriptor).st_size == self._frame.size and self._header_stands():
             self._complete = kept
-            self.done = frozenset(kept)
+            self.done, self.marked = frozenset(kept), tuple(marked)
         else:
             self._journal_path.unlink(missing_ok=True)
             os.ftruncate(self._descriptor, 0)
             self._check_room()
             self._guarded(lambda: os.ftruncate(self._descriptor, self._frame.size))
             self._write_at(memoryview(self._hidden_header()), 0)
+
+    def keep_only(self, names: Collection[str]) -> None:
+        """Do the others again: what an earlier run made of them is not to be believed."""
+        self._complete = [name for name in self._complete if name in names]
+        self.done = frozenset(self._complete)
 
     def _check_room(self) -> None:
         free = shutil.disk_usage(self.target.parent).free
@@ -83,18 +101,19 @@ class PartFile:
             self._written += len(data)
 
     def finished(self, names: Sequence[str]) -> None:
-        """Note tensors as complete; now and then sync the data and then the journal, beside the work."""
+        """Note tensors as complete; now and then, and when there are new marks, sync data and journal in the back."""
         self._complete += names
-        if not names or self._written - self._synced < self._every:
+        marks = self._marks()
+        if marks == self._noted and (not names or self._written - self._synced < self._every):
             return
         if self._syncing is None or self._syncing.done():
             self._settle()
-            self._synced = self._written
-            self._syncing = self._background.submit(self._sync_and_note, list(self._complete))
+            self._synced, self._noted = self._written, marks
+            self._syncing = self._background.submit(self._sync_and_note, list(self._complete), marks)
 
-    def _sync_and_note(self, complete: list[str]) -> None:
+    def _sync_and_note(self, complete: list[str], marks: tuple[str, ...]) -> None:
         self._guarded(lambda: _sync(self._descriptor))
-        self._write_journal(complete)
+        self._write_journal(complete, marks)
 
     def _settle(self) -> None:
         """Wait for the sync that is under way; its failure is raised here."""
@@ -137,7 +156,7 @@ class PartFile:
         """Close, and leave file and journal for a run that continues."""
         if self._descriptor >= 0:
             self._settle()
-            self._sync_and_note(self._complete)
+            self._sync_and_note(self._complete, self._marks())
             self._close()
 
     def discard(self) -> None:
@@ -184,18 +203,19 @@ class PartFile:
         buffer = bytearray(len(self._frame.header))
         return self.read(memoryview(buffer), 0) == len(buffer) and bytes(buffer) == self._hidden_header()
 
-    def _read_journal(self) -> list[str]:
+    def _read_journal(self) -> tuple[list[str], list[str]]:
         try:
             found = json.loads(self._journal_path.read_bytes())
             known = {placed.plan.name for placed in self._frame.tensors}
             names = [str(name) for name in found["complete"]]
-            return names if found["plan"] == self._key and set(names) <= known else []
+            marks = [str(mark) for mark in found["marks"]]
+            return (names, marks) if found["plan"] == self._key and set(names) <= known else ([], [])
         except (OSError, ValueError, KeyError, TypeError):
-            return []
+            return [], []
 
-    def _write_journal(self, complete: list[str]) -> None:
+    def _write_journal(self, complete: list[str], marks: tuple[str, ...]) -> None:
         fresh = self._fresh_journal_path
-        fresh.write_text(json.dumps({"plan": self._key, "complete": complete}))
+        fresh.write_text(json.dumps({"plan": self._key, "complete": complete, "marks": marks}))
         fresh.replace(self._journal_path)
 
 

@@ -55,6 +55,8 @@ class Task:
     weights: Mapping[str, np.ndarray]
     through_bf16: bool
     done: frozenset[str] = frozenset()
+    by_shard: bool = False
+    """Complete what is made of one shard before the next is read, so that both can be noted together."""
 
 
 @dataclass(slots=True)
@@ -78,12 +80,16 @@ def run(task: Task, source: TensorSource, sink: Sink, progress: Progress) -> Non
     _write_computed(task, sink)
     uses, left = _uses(task)
     total = sum(source.tensors[name].bytes for name in uses)
-    done = 0
+    done = shard = 0
     progress(done, total)
     with _Crew(task, sink) as crew:
         for tensor in source.tensors.values():
             if tensor.name not in uses:
                 continue
+            if task.by_shard and tensor.shard != shard:
+                shard = tensor.shard
+                crew.drain()
+                sink.finished(crew.collect(left))
             for first, count in _blocks(tensor, uses[tensor.name]):
                 crew.submit(source, tensor, first, count, uses[tensor.name])
                 done += count * (tensor.bytes // max(rows_of(tensor.shape)[0], 1))
