@@ -379,10 +379,27 @@ print("done", flush=True)
 """
 
 
-def begun(source: Path, target: Path, steps: int) -> subprocess.Popen[str]:
-    """A run that has done so many blocks and waits."""
+SLOW_COMMAND = """
+import signal, sys
+from modelpick.__main__ import main
+from modelpick.quantisation import stream
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, also where the tests run in the back
+stream.BLOCK_ELEMENTS = 16384
+run = stream.run
+def tell(done, total):
+    print(done, flush=True)
+    sys.stdin.readline()
+stream.run = lambda task, source, sink, progress: run(task, source, sink, tell)
+source, target = sys.argv[1:]
+sys.argv[1:] = ["quantise", source, "--type", "Q8_0", "--out", target, "--threads", "2"]
+main()
+"""
+
+
+def begun(source: Path, target: Path, steps: int, program: str = SLOW) -> subprocess.Popen[str]:
+    """A run that has read so many blocks and waits before the next."""
     child = subprocess.Popen(
-        [sys.executable, "-c", SLOW, str(source), str(target)],
+        [sys.executable, "-c", program, str(source), str(target)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -407,6 +424,7 @@ def test_kill_at_ten_moments_and_a_second_run(steps: int, built: Copied, quantis
     target = tmp_path / "out.gguf"
     child = begun(built("odd"), target, steps)
     while steps >= 45 and not (tmp_path / ".out.gguf.journal").exists():
+        assert child.poll() is None
         time.sleep(0.01)  # the journal is written beside the work
     child.send_signal(signal.SIGKILL)
     child.communicate()
@@ -418,6 +436,68 @@ def test_kill_at_ten_moments_and_a_second_run(steps: int, built: Copied, quantis
     assert made.resumed_tensors < len(made.tensors)
     if steps >= 45:
         assert made.resumed_tensors > 0
+    nothing_left(tmp_path, "out.gguf")
+
+
+ENDING = """
+import os, sys
+from pathlib import Path
+from modelpick.quantisation import gguf_engine, partfile
+from modelpick.quantisation.interface import Recipe
+module, name, when = sys.argv[3:]
+module = {"gguf_engine": gguf_engine, "partfile": partfile, "os": os}[module]
+called = getattr(module, name)
+def stopped(*given):
+    if when == "after":
+        called(*given)
+    print("here", flush=True)
+    sys.stdin.readline()
+setattr(module, name, stopped)
+engine = gguf_engine.GgufEngine()
+engine.quantise(Path(sys.argv[1]), Path(sys.argv[2]), Recipe("Q8_0", 2), lambda done, total: None)
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "named"),
+    [
+        (("gguf_engine", "verify", "before"), False),
+        (("gguf_engine", "verify", "after"), False),
+        (("partfile", "_sha256", "after"), False),
+        (("os", "link", "before"), False),
+        (("os", "link", "after"), True),
+        (("partfile", "_sync_folder", "before"), True),
+    ],
+)
+def test_kill_while_the_file_gets_its_name(
+    place: tuple[str, str, str], named: bool, built: Copied, quantise: Callable, tmp_path: Path
+) -> None:
+    """It has its name only when it is whole, and a run after that touches it only to replace it."""
+    target = tmp_path / "out.gguf"
+    child = subprocess.Popen(
+        [sys.executable, "-c", ENDING, str(built("odd")), str(target), *place],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "here\n"
+    child.kill()
+    child.communicate()
+    assert target.exists() == named
+    if named:
+        assert digest(target) == RECORDED["odd"]["Q8_0"]
+        with pytest.raises(UsageError, match="exists"):
+            quantise(built("odd"), "Q8_0")
+
+        def look(done: int, total: int) -> None:
+            assert digest(target) == RECORDED["odd"]["Q8_0"], "the file that has the name is not written into"
+
+        GgufEngine().quantise(built("odd"), target, Recipe("Q6_K", 2, overwrite=True), look)
+        assert digest(target) == RECORDED["odd"]["Q6_K"]
+    else:
+        quantise(built("odd"), "Q8_0")
+        assert digest(target) == RECORDED["odd"]["Q8_0"]
     nothing_left(tmp_path, "out.gguf")
 
 
@@ -442,19 +522,11 @@ def test_a_second_run_on_other_weights_begins_anew(copied: Copied, quantise: Cal
     assert quantise(folder, "Q8_0").resumed_tensors == 0
 
 
+@pytest.mark.parametrize("steps", [0, 40])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_kill_and_interrupt_clean_up(number: int, built: Copied, tmp_path: Path) -> None:
-    big = models.build("llama", tmp_path / "source")
-    child = subprocess.Popen(
-        [sys.executable, "-m", "modelpick", "quantise", str(big), "--type", "IQ4_NL", "--out", tmp_path / "out.gguf",
-         "--threads", "1", "--progress", "json"],
-        stderr=subprocess.PIPE,
-        text=True,
-    )  # fmt: skip
-    assert child.stderr is not None
-    for line in child.stderr:
-        if '"bytes_done": 0' not in line and "bytes_done" in line:
-            break
+def test_kill_and_interrupt_clean_up(number: int, steps: int, built: Copied, tmp_path: Path) -> None:
+    child = begun(built("odd"), tmp_path / "out.gguf", steps, SLOW_COMMAND)
+    assert (tmp_path / ".out.gguf.part").stat().st_size > 0
     child.send_signal(number)
     child.communicate()
     assert child.returncode == 130

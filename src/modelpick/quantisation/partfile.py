@@ -222,6 +222,8 @@ class PartFile:
 def _open(path: Path, target: Path) -> int:
     if path.is_symlink():
         raise UsageError(f"{path} is a symbolic link", hint=f"rm {path}")
+    if path.exists() and target.exists() and path.samefile(target):
+        path.unlink()  # of a run that was killed after it gave the file its name: it is finished
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
     except OSError as error:
@@ -272,4 +274,4 @@ def _link_new(path: Path, target: Path) -> None:
             raise UsageError(f"{target} exists", hint="--force overwrites it") from None
         path.replace(target)
         return
-    path.unlink()
+    path.unlink(missing_ok=True)
