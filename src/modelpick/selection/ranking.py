@@ -151,8 +151,9 @@ class _Search:
         too_slow = _too_slow(entry, option, fit, self.needs) or _too_large(entry, option, fit, self.needs)
         if too_slow:
             return too_slow
-        quality = quality_of(candidate, self.loss(option.quantisation, entry.params_total))
-        total, parts = score(candidate, fit, quality, self.needs)
+        loss = self.loss(option.quantisation, entry.params_total)
+        quality = quality_of(candidate, loss)
+        total, parts = score(candidate, fit, quality, self.needs, loss)
         return Recommendation(0, candidate, fit, decision, quality, total, parts)
 
 

@@ -62,7 +62,7 @@ def _taken_from_low_end(loss: float | None) -> float:
 
 
 def score(
-    candidate: Candidate, fit: Fit, quality: Quality | None, needs: Needs, loss: float | None = 0.0
+    candidate: Candidate, fit: Fit, quality: Quality | None, needs: Needs, loss: float | None
 ) -> tuple[float, tuple[ScorePart, ...]]:
     """The sum of all parts, and the parts. ``loss``: what the quantisation costs a model that nobody measured."""
     parts = tuple(scorer(candidate, fit, quality, needs, loss) for scorer in SCORERS)
