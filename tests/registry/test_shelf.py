@@ -63,6 +63,19 @@ def test_of_models_alike_the_first_stands_for_all(registry: Layers, policy: str)
     assert lows == sorted(lows, reverse=True)
 
 
+def test_models_are_found_by_name(registry: Layers) -> None:
+    shelf = RegistryShelf(registry)
+    every = {place.slug: place for place in places(registry, "chat", "permissive")}
+    wanted = ("gemma-4-26b-a4b-it", "qwen3-8b", "whisper-large-v3", "unheard-of")
+    found = [
+        place
+        for size, _ in shelf.size_classes("chat", "permissive")
+        for place in shelf.places("chat", "permissive", size, only=wanted)
+    ]
+    assert sorted(place.slug for place in found) == ["gemma-4-26b-a4b-it", "qwen3-8b"]
+    assert all(every[place.slug] == place for place in found)
+
+
 def test_a_model_that_stands_for_its_like_may_be_hidden_by_the_users_own(own: Path, tmp_path: Path) -> None:
     pair = [BLOCK | {"slug": slug, "license_key": "apache-2.0", "variants": [WEIGHTS]} for slug in ("one", "two")]
     lower = tmp_path / "lower.sqlite"

@@ -45,13 +45,13 @@ def ask(entries, hardware, wanted: Needs) -> Answer:
 
 
 @settings(max_examples=150, deadline=None)
-@given(ENTRIES, st.floats(2, 200), st.floats(10, 3000), PREFERENCES, st.integers(1, 6), st.booleans())
-def test_the_search_finds_what_trying_everything_finds(entries, gib, bandwidth, prefer, limit, slow) -> None:
+@given(ENTRIES, st.floats(2, 200), st.floats(10, 3000), PREFERENCES, st.integers(1, 6), st.booleans(), st.booleans())
+def test_the_search_finds_what_trying_everything_finds(entries, gib, bandwidth, prefer, limit, slow, every) -> None:
     hardware = machine(gib, bandwidth)
-    wanted = needs(prefer=prefer, limit=limit, min_speed=None if slow else 5.0)
+    wanted = needs(prefer=prefer, limit=limit, min_speed=None if slow else 5.0, all_variants=every)
     quick = ask(entries, hardware, wanted)
     # Each for itself: nothing is concluded from one model for those that are like it.
-    plain = needs(prefer=prefer, limit=10_000, min_speed=wanted.min_speed, by_name=True)
+    plain = replace(wanted, limit=10_000, by_name=True)
     everything = ask(entries, hardware, plain)
     assert [(pick.candidate, pick.score) for pick in quick.picks] == [
         (pick.candidate, pick.score) for pick in everything.picks[:limit]
@@ -128,6 +128,16 @@ def test_of_models_that_are_alike_one_is_placed(families: int) -> None:
     shelf = ListShelf([*entries, *tuned])
     assert len(rank(shelf, needs(), hardware, decide=allow, assess=assess, loss=loss).picks) == 5
     assert shelf.taken < 500
+
+
+def test_only_those_asked_for_by_name_are_read() -> None:
+    entries = [entry(f"m{n:05}", billions=8, low=60, family=f"f{n}") for n in range(5000)]
+    shelf, hardware = ListShelf(entries), machine(24, 400)
+    wanted = needs(models=("m00007", "m04000", "unheard-of"))
+    answer = rank(shelf, wanted, hardware, decide=allow, assess=assess_on(hardware), loss=loss)
+    assert [pick.candidate.entry.slug for pick in answer.picks] == ["m00007", "m04000"]
+    assert shelf.taken == 2
+    assert (answer.counts, answer.outranked) == ({"not-installed": 4998}, 0)
 
 
 def test_what_a_policy_says_of_one_by_name_is_not_said_of_its_like() -> None:

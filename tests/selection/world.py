@@ -1,7 +1,7 @@
 """A small world for selection: models, a machine, and arithmetic simple enough to check by hand."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from modelpick.estimation.interface import Fit, Footprint, Misfit, Placement, PoolUse, Range, Settings, Speed
@@ -119,6 +119,7 @@ class ListShelf:
         size_class: int,
         *,
         each: bool = False,
+        only: Collection[str] = (),
         passed: Set[tuple[int, bool]] = frozenset(),
     ) -> Iterable[Place]:
         seen: set[object] = set()
@@ -126,7 +127,8 @@ class ListShelf:
             low = one.ability.low if one.ability else None
             place = Place(one.slug, one.family, kin_of(one), low, one.modality, one.params_total, params_read(one))
             alike = (place.kin, place.family, low)
-            if each or (alike not in seen and (place.kin, low is None) not in passed):
+            wanted = not only or one.slug in only
+            if wanted and (each or only or alike not in seen) and (place.kin, low is None) not in passed:
                 self.seen += 1
                 seen.add(alike)
                 yield place

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +32,14 @@ _SOURCES = "SELECT format, repo, publisher, quantisation, bytes FROM variant WHE
 _LANE = "FROM shelf WHERE task = ? AND tier = ? AND size_class = ?"
 _KEY = "descent, kin, family"
 _PLACE = "low, modality, params_total, params_read"
-_EACH = f"SELECT {_KEY}, model, {_PLACE} {_LANE} AND ({_KEY}, model) > (?, ?, ?, ?) ORDER BY {_KEY}, model LIMIT ?"
+_EACH = f"SELECT {_KEY}, model, {_PLACE} {_LANE} AND ({_KEY}, model) > (?, ?, ?, ?)%s ORDER BY {_KEY}, model LIMIT ?"
 # The table is read in the order of its key: those alike, and those passed over, are steps from row to row.
 _ALIKE = (
     f"SELECT {_KEY}, min(model), {_PLACE} {_LANE} AND ({_KEY}) > (?, ?, ?)%s GROUP BY {_KEY} ORDER BY {_KEY} LIMIT ?"
+)
+_NAMED = (
+    f"SELECT {_KEY}, model, {_PLACE} FROM shelf INDEXED BY shelf_model"
+    " WHERE model = ? AND task = ? AND tier = ? AND size_class = ?"
 )
 _GROUP = f"SELECT model {_LANE} AND ({_KEY}) = (?, ?, ?) ORDER BY model"
 _START = (-1e9, -(2**63), "", "")
@@ -71,11 +75,14 @@ class RegistryShelf:
         size_class: int,
         *,
         each: bool = False,
+        only: Collection[str] = (),
         passed: Set[tuple[int, bool]] = frozenset(),
     ) -> Iterator[Place]:
         """See :class:`modelpick.selection.interface.Shelf`."""
         lanes = [
-            self._lane(layer, (task, tier, size_class), passed, each=each)
+            self._named(layer, (task, tier, size_class), only)
+            if only
+            else self._lane(layer, (task, tier, size_class), passed, each=each)
             for layer in self._registry.layers
             for tier in _tiers(policy)
         ]
@@ -101,8 +108,8 @@ class RegistryShelf:
         page = 0
         while True:
             limit = _PAGES[min(page, len(_PAGES) - 1)]
-            sql = _EACH if each else _ALIKE % _left_out(passed)
-            rows = layer.execute(sql, (*lane, *after[:width], limit))
+            sql = _EACH if each else _ALIKE
+            rows = layer.execute(sql % _left_out(passed), (*lane, *after[:width], limit))
             for descent, kin, family, model, *rest in rows:
                 standing = self._standing(layer, lane, (descent, kin, family), model, each=each)
                 if standing:
@@ -111,6 +118,12 @@ class RegistryShelf:
                 return
             after = rows[-1]
             page += 1
+
+    def _named(self, layer: Layer, lane: tuple[str, Tier, int], only: Collection[str]) -> Iterator[_Keyed]:
+        rows = [row for slug in only for row in layer.execute(_NAMED, (slug, *lane))]
+        for descent, kin, family, model, *rest in sorted(rows):
+            if self._standing(layer, lane, (descent, kin, family), model, each=True):
+                yield descent, Place(model, family, kin, *rest)
 
     def _standing(
         self, layer: Layer, lane: tuple[str, Tier, int], key: tuple[Any, ...], model: str, *, each: bool

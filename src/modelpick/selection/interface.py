@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from typing import Protocol
 
 from modelpick.estimation.interface import Fit, Misfit, Range, Runtime
@@ -211,13 +211,14 @@ class Shelf(Protocol):
         size_class: int,
         *,
         each: bool = False,
+        only: Collection[str] = (),
         passed: Set[tuple[int, bool]] = frozenset(),
     ) -> Iterable[Place]:
         """The models of one class, by the low end of their ability from the best down.
 
-        Of models that are alike but for their names (kin, family and ability) only the first by name, unless ``each``.
-        Whoever reads may add to ``passed`` the kin whose further models it has no use for, each with whether they have
-        no ability: they may be left out from then on.
+        Of models that are alike but for their names (kin, family and ability) only the first by name, unless ``each``
+        or some are asked for by name (``only``). Whoever reads may add to ``passed`` the kin whose further models it
+        has no use for, each with whether they have no ability: they may be left out from then on.
         """
         ...
 

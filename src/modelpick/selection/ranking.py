@@ -8,6 +8,7 @@ below the worst pick on the list, nothing unread can enter it. So the cost follo
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from itertools import islice
 
 from modelpick.estimation.interface import Fit, Misfit
@@ -59,10 +60,11 @@ class _Search:
     worst: Order | None = None
     """What a newcomer has to come before; None while the list is not full."""
 
-    @property
-    def each(self) -> bool:
-        """Whether every model is looked at, however alike: their names matter."""
-        return self.needs.all_variants or self.needs.by_name or bool(self.needs.models)
+    def places(self, shelf: Shelf, size_class: int) -> Iterable[Place]:
+        """What is to be visited of a size class."""
+        needs = self.needs
+        each = needs.all_variants or needs.by_name
+        return shelf.places(needs.task, needs.policy, size_class, each=each, only=needs.models, passed=self.passed)
 
     def out_of_reach(self, ceiling: float) -> bool:
         """Whether what scores no more than this cannot enter the list."""
@@ -71,7 +73,7 @@ class _Search:
     def visit(self, place: Place, shelf: Shelf) -> None:
         """Judge the model at a place, unless a bound or its kin tells that it cannot enter the list."""
         key = (place.kin, place.low is None)
-        kin = None if self.each else self.kin.get(key)
+        kin = None if self.needs.by_name else self.kin.get(key)
         if kin is None:
             if not self.out_of_reach(place_ceiling(place, self.needs, self.fastest)):
                 self.kin[key] = self.consider(shelf.entry(self.needs.task, place.slug))
@@ -181,12 +183,17 @@ def rank(
     lanes: list[Lane] = []
     beyond: list[int] = []
     for size_class, count in sizes:
+        places = search.places(shelf, size_class)
+        if needs.models:
+            places = list(places)
+            counts["not-installed"] += count - len(places)
+            total -= count - len(places)
+            count = len(places)
         if size_class >= 0 and 2**size_class * FEWEST_BITS / 8 > search.room:
             counts["memory"] += count
             total -= count
             beyond.append(size_class)
             continue
-        places = shelf.places(needs.task, needs.policy, size_class, each=search.each, passed=search.passed)
         lane = Lane(size_class, places, needs)
         if lane.advance():
             lanes.append(lane)
@@ -196,7 +203,7 @@ def rank(
         search.visit(lane.head, shelf)
     if not search.picks and beyond:
         # Somebody will ask what came nearest: look at the best of the smallest that are too large.
-        nearest = list(islice(shelf.places(needs.task, needs.policy, min(beyond), each=search.each), _NEAREST))
+        nearest = list(islice(search.places(shelf, min(beyond)), _NEAREST))
         for place in nearest:
             search.consider(shelf.entry(needs.task, place.slug))
         counts["memory"] -= len(nearest)
