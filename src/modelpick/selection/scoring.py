@@ -26,22 +26,27 @@ _WEIGHTS = {
     "small": (1.0, 20.0, 8.0),
 }
 _LARGEST_BYTES = 2**41
-# In words, what is usual (worth no points), and what is waited for (turned down while anything is faster).
+# In words, what is usual (worth no points), what is waited for (turned down while anything is faster), and what is of
+# no use: an image an hour is not an answer, even where there is no better one.
 _PACES = {
-    "tokens_per_second": ("tokens per second", 1000.0, 100.0),
-    "times_real_time": ("times real time", 2.0, 1.0),
-    "images_per_minute": ("images per minute", 1.0, 0.2),
+    "tokens_per_second": ("tokens per second", 1000.0, 100.0, 0.0),
+    "times_real_time": ("times real time", 2.0, 1.0, 0.0),
+    "images_per_minute": ("images per minute", 1.0, 0.2, 0.02),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """A speed with its words, the usual one of its kind, and the least that is proposed unasked (None: as asked)."""
+    """A speed with its words, the usual one of its kind, and the least that is proposed unasked (None: as asked).
+
+    ``floor``: what is not proposed even where nothing is faster, unless a speed was asked for.
+    """
 
     value: float
     words: str
     usual: float
     least: float | None
+    floor: float = 0.0
 
 
 Scorer = Callable[[Candidate, Fit, Quality | None, Needs, "float | None"], ScorePart]
@@ -110,8 +115,8 @@ def pace_of(fit: Fit) -> Pace | None:
     if fit.speed:
         return Pace(fit.speed.decode_tokens_per_second.likely, "tokens per second", READABLE, None)
     if fit.throughput:
-        words, usual, least = _PACES[fit.throughput.unit]
-        return Pace(fit.throughput.rate.likely, words, usual, least)
+        words, usual, least, floor = _PACES[fit.throughput.unit]
+        return Pace(fit.throughput.rate.likely, words, usual, least, floor)
     return None
 
 
