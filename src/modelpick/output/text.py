@@ -43,9 +43,9 @@ def show(value: Any, kind: Kind = "auto", key: str = "") -> str:
         case "part":
             return _part(value[0], value[1])
         case "rates":
-            return f"{format_rate(value['low'])}-{format_rate(value['high'])}"
+            return f"{_rate(value['low'])}-{_rate(value['high'])}"
         case "pace":
-            return f"{format_rate(value['low'])}-{format_rate(value['high'])} {_PACES[value['unit']]}"
+            return f"{_rate(value['low'])}-{_rate(value['high'])} {_PACES[value['unit']]}"
         case "interval":
             return f"{value['likely']:.0f} ({value['low']:.0f}-{value['high']:.0f})"
         case _:
@@ -66,6 +66,11 @@ def _kind_of(value: Any, key: str) -> Kind:
     if key == "commercial_use":
         return "verdict"
     return "text"
+
+
+def _rate(value: float) -> str:
+    """A rate; a small one with as many digits as tell it from nothing."""
+    return f"{value:.1g}" if 0 < value < 0.1 else format_rate(value)
 
 
 def _part(needed: float, available: float) -> str:
