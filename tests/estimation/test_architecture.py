@@ -123,6 +123,14 @@ def test_whisper_and_diffusion():
     assert (found.kind, found.params_total, found.diffusion.resolution) == ("diffusion", 111, 1024)
 
 
+def test_a_pipeline_is_as_large_as_its_parts_and_says_how_often_it_draws():
+    parts = {"pipeline": "X", "transformer_params": 100, "text_encoder_params": 80, "vae_params": 1}
+    found = from_config({**parts, "steps": 4, "passes": 1}, params_total=100)
+    assert found.params_total == found.diffusion.params == 181
+    assert (found.diffusion.steps, found.diffusion.passes) == (4, 1)
+    assert from_config(parts, params_total=500).params_total == 500
+
+
 def metadata_of(name, architecture):
     shape = SHAPES[name]
     prefix = f"{architecture}."

@@ -65,7 +65,8 @@ def from_config(
     merged = _merged(config)
     fields = Fields(merged)
     if diffusion := _diffusion(fields):
-        total = params_total or diffusion.denoiser_params + diffusion.text_encoder_params + diffusion.vae_params
+        # Makers count the denoiser alone, and a pipeline loads all of its parts.
+        total = max(params_total or 0, diffusion.params)
         return Architecture("diffusion", fields.text("pipeline"), params_total=total, diffusion=diffusion)
     if speech := _speech(fields):
         return Architecture("speech", "whisper", params_total=params_total, speech=speech)
@@ -141,6 +142,8 @@ def _diffusion(fields: Fields) -> Diffusion | None:
         fields.number("vae_params") or 0,
         fields.number("native_resolution") or 1024,
         transformer=fields.has("transformer_params"),
+        steps=fields.number("steps"),
+        passes=fields.number("passes"),
     )
 
 

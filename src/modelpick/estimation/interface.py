@@ -139,13 +139,24 @@ class Speech:
 
 @dataclass(frozen=True, slots=True)
 class Diffusion:
-    """A pipeline that makes images: parameters per part; resolution is the edge it was trained for, pixels."""
+    """A pipeline that makes images: parameters per part; resolution is the edge it was trained for, pixels.
+
+    ``steps`` is how often an image is denoised by the maker's example, ``passes`` how often the denoiser runs in each
+    of them (2 with guidance); None where that is not known.
+    """
 
     denoiser_params: int
     text_encoder_params: int
     vae_params: int
     resolution: int
     transformer: bool = False
+    steps: int | None = None
+    passes: int | None = None
+
+    @property
+    def params(self) -> int:
+        """Of all parts together."""
+        return self.denoiser_params + self.text_encoder_params + self.vae_params
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,13 +38,30 @@ def throughput_of(
         basis = f"two operations per weight and frame, {_FRAMES_PER_SECOND:g} frames per second of speech"
         return _rated(rate / params / _FRAMES_PER_SECOND, "times_real_time", basis)
     if modality in ("text-to-image", "image-to-image"):
-        parts = architecture.diffusion
-        denoiser = float(parts.denoiser_params) if parts else params
-        edge = parts.resolution if parts and parts.resolution else 1024
-        patches = (edge / _PATCH) ** 2
-        basis = f"{_STEPS} steps with guidance at {edge} x {edge}"
-        return _rated(60 * rate / (denoiser * patches * _STEPS * _PASSES), "images_per_minute", basis)
+        return _images(architecture, params, rate, _moving_seconds(placement, hardware))
     return None
+
+
+def _images(architecture: Architecture, params: float, rate: float, moving: float) -> Throughput:
+    parts = architecture.diffusion
+    denoiser = float(parts.denoiser_params) if parts else params
+    edge = parts.resolution if parts and parts.resolution else 1024
+    steps = (parts.steps if parts else None) or _STEPS
+    passes = (parts.passes if parts else None) or _PASSES
+    seconds = denoiser * (edge / _PATCH) ** 2 * steps * passes / rate + moving
+    basis = f"{steps} steps {'with' if passes > 1 else 'without'} guidance at {edge} x {edge}"
+    basis += f", {moving:.0f} s of each image for moving parts to the GPU and back" if moving else ""
+    return _rated(60 / seconds, "images_per_minute", basis)
+
+
+def _moving_seconds(placement: Placement, hardware: Hardware) -> float:
+    """Parts that take turns on a card are copied to it and back for every image."""
+    if placement.kind != "partial-offload":
+        return 0.0
+    cards = machine_of(hardware).cards
+    links = [cards[use.device].link for use in placement.uses if use.device in cards]
+    held = sum(use.weights_bytes for use in placement.uses if use.device is None)
+    return 2 * held / min(links) if links else 0.0
 
 
 def _rated(rate: float, unit: str, basis: str) -> Throughput:
