@@ -9,6 +9,7 @@ import pytest
 from modelpick.errors import UsageError
 from modelpick.output.formats import FORMATS, render
 from modelpick.output.interface import Column, Document, Facts, Grid, Lines, Style, Terminal, Tree
+from modelpick.output.text import show
 
 ROWS = [
     {"model": "mistral-7b", "params_total": 7_241_732_096, "required_bytes": 5 * 2**30, "commercial_use": "yes"},
@@ -131,3 +132,12 @@ def test_pairs_and_ranges_read_as_one_figure() -> None:
     text = render(Document("modelpick.x/1", {}, (Grid(columns, [row]),)), "table", PIPED)
     assert "4.5 / 24.0 GiB" in text and "5.0-11" in text and "2 (1-3)" in text
     assert "-" in render(Document("modelpick.x/1", {}, (Grid(columns, [{"m": None}]),)), "table", PIPED)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [(0.0, 0.012, "0.0-0.01"), (0.02, 0.09, "0.02-0.09"), (0.1, 9.94, "0.1-9.9"), (0.5, 120.0, "0.5-120")],
+)
+def test_a_small_rate_is_told_from_nothing(low, high, shown):
+    assert show({"low": low, "high": high}, "rates") == shown
+    assert show({"low": low, "high": high, "unit": "images_per_minute"}, "pace") == f"{shown} images/min"
