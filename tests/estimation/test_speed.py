@@ -8,6 +8,7 @@ from modelpick.estimation.architecture import from_config
 from modelpick.estimation.cpu_memory import published_bandwidth
 from modelpick.estimation.interface import Architecture, Placement, PoolUse, Settings, Speed, VariantSpec
 from modelpick.estimation.speed import estimate_speed
+from modelpick.estimation.speed_explain import explain_decode
 from modelpick.estimation.speed_machine import card_of, generation_of, host_of, instructions_of
 from modelpick.estimation.speed_work import BYTE, HALF, PACKED, kernel_of, work_of
 from modelpick.hardware.interface import Cpu, Device, Hardware, MemoryPool, System
@@ -38,6 +39,7 @@ QWEN_30B_A3B = from_config(
     params_active=3300000000,
 )  # fmt: skip
 Q4 = VariantSpec("gguf", "Q4_K_M")
+BF16 = VariantSpec("safetensors", "BF16")
 BYTES_8B = 4920734272  # bartowski/Meta-Llama-3.1-8B-Instruct-GGUF, Q4_K_M
 BYTES_1B = 807694464  # bartowski/Llama-3.2-1B-Instruct-GGUF, Q4_K_M
 RYZEN_X3D = Cpu("AMD Ryzen 7 7800X3D 8-Core Processor", "x86_64", 1, 8, 16, 16.0, ("avx2", "avx512f"))
@@ -207,6 +209,56 @@ def test_tensor_parallel_halves_the_reading():
     both = estimate_speed(LLAMA_8B, variant, settings, 16 * 10**9, Placement("multi-gpu", uses, None, 32, 2), hardware)
     alone = estimate_speed(LLAMA_8B, variant, settings, 16 * 10**9, on_gpus(LLAMA_8B, 32), hardware)
     assert decode(alone) * 1.5 < decode(both) < decode(alone) * 2
+
+
+def _two_cards(runtime, arch=LLAMA_8B, size=16 * 10**9, variant=BF16, card=RTX_3090):
+    hardware = machine(card, replace(card, index=1, pool="gpu1"))
+    uses = tuple(PoolUse(f"gpu{index}", index, 0, 0, arch.shape.layers) for index in range(2))
+    placement = Placement("multi-gpu", uses, None, arch.shape.layers, 2)
+    return arch, variant, Settings(runtime=runtime), size, placement, hardware
+
+
+def test_every_card_runs_every_layer_and_meets_the_others_in_each():
+    # So small that only layers and meetings are left: two cards are slower than one.
+    tiny = from_config(
+        {"model_type": "llama", "num_hidden_layers": 32, "hidden_size": 64, "num_attention_heads": 4,
+         "num_key_value_heads": 4, "intermediate_size": 64, "vocab_size": 500}
+    )  # fmt: skip
+    asked = _two_cards("vllm", tiny, 10**6)
+    both = decode(estimate_speed(*asked))
+    alone = decode(estimate_speed(*asked[:4], on_gpus(tiny, 32), machine(RTX_3090)))
+    assert both < 0.6 * alone
+    linked = replace(RTX_3090, nvlink_bytes_per_second=50 * 10**9)
+    assert both < decode(estimate_speed(*_two_cards("vllm", tiny, 10**6, card=linked))) < alone
+    told = explain_decode(*asked)
+    assert any("meet 2 times in each of 32 layers" in line for line in told)
+    assert f"{both:.1f} tokens/s" in told[-1]
+
+
+def test_transformers_hands_tokens_from_card_to_card():
+    asked = _two_cards("transformers")
+    both = estimate_speed(*asked)
+    alone = estimate_speed(*asked[:4], on_gpus(LLAMA_8B, 32), machine(RTX_3090))
+    assert decode(both) == pytest.approx(decode(alone), rel=0.01)
+    assert both.prompt_tokens_per_second.likely == pytest.approx(alone.prompt_tokens_per_second.likely, rel=0.01)
+
+
+@pytest.mark.parametrize(("form", "bits", "measured"), [("INT4", 4.5, (156, 168, 171)), ("FP8", 8.1, (140,))])
+def test_two_cards_under_vllm_as_measured(form, bits, measured):
+    """Qwen3.6 35B A3B on 2 x RTX 3090, one user: https://www.localmaxxing.com, through the llmfit project (MIT)."""
+    config = {
+        "model_type": "qwen3_5_moe", "num_hidden_layers": 40, "num_attention_heads": 16, "num_key_value_heads": 2,
+        "head_dim": 256, "hidden_size": 2048, "vocab_size": 248320, "moe_intermediate_size": 512, "num_experts": 256,
+        "num_experts_per_tok": 8, "shared_expert_intermediate_size": 512,
+        "ssm": {"kind": "gated_deltanet", "full_attention_interval": 4, "conv_kernel": 4, "linear_key_head_dim": 128,
+                "linear_value_head_dim": 128, "linear_num_key_heads": 16, "linear_num_value_heads": 32},
+    }  # fmt: skip
+    arch = from_config(config, params_total=35_951_822_704, params_active=3_000_000_000)
+    variant = VariantSpec({"INT4": "gptq", "FP8": "fp8"}[form], form)
+    found = estimate_speed(*_two_cards("vllm", arch, round(35.95e9 * bits / 8), variant), filled=1000)
+    likely = found.decode_tokens_per_second
+    assert all(likely.low < one < likely.high for one in measured)
+    assert likely.likely == pytest.approx(sum(measured) / len(measured), rel=0.25)
 
 
 @given(st.integers(1, 64))

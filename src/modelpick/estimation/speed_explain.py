@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from modelpick.estimation.interface import Architecture, Placement, Settings, VariantSpec
 from modelpick.estimation.speed import context_of_each
-from modelpick.estimation.speed_constants import CURRENT, ENGINE_LAYERS
+from modelpick.estimation.speed_constants import CURRENT, MEETINGS_PER_LAYER
 from modelpick.estimation.speed_machine import Card, Machine, constants_of, machine_of
-from modelpick.estimation.speed_parts import Part, decode_seconds, parts_of
+from modelpick.estimation.speed_parts import Part, cut_across, decode_seconds, layer_seconds, meeting_seconds, parts_of
 from modelpick.estimation.speed_work import Work, work_of
 from modelpick.hardware.interface import Hardware
 
@@ -36,28 +36,37 @@ def explain_decode(
         f"read per token: {_gb(work.weight_bytes)} of {_gb(work.all_weight_bytes)} in the layers, "
         f"{_gb(work.output_bytes)} for the output, {_gb(work.cache_bytes(tokens))} of cache at {tokens:,.0f} tokens"
     ]
+    together = cut_across(settings, placement.tensor_parallel)
     for part in parts:
-        lines += (
-            _on_card(part, part.card, work, settings, tokens) if part.card else _on_host(part, work, machine, tokens)
+        if part.card is None:
+            lines += _on_host(part, work, machine, tokens)
+        else:
+            lines += _on_card(part, part.card, work, settings, tokens, all_layers=together)
+    if together:
+        each = meeting_seconds(parts)
+        waiting = MEETINGS_PER_LAYER * work.layers * each
+        lines.append(
+            f"the cards work at the same time, and meet {MEETINGS_PER_LAYER} times in each of {work.layers:.0f} layers"
+            f" for {each * 1e6:.0f} us = {_ms(waiting)}"
         )
     seconds = decode_seconds(parts, work, machine, settings, tokens, CURRENT, placement.tensor_parallel)
     lines.append(f"together {seconds * 1e3:.2f} ms a token: {1 / seconds:.1f} tokens/s")
     return tuple(lines)
 
 
-def _on_card(part: Part, card: Card, work: Work, settings: Settings, tokens: float) -> list[str]:
+def _on_card(part: Part, card: Card, work: Work, settings: Settings, tokens: float, *, all_layers: bool) -> list[str]:
     family = constants_of(card, CURRENT)
     weights, params, cache, layers = _amounts(part, work, tokens)
+    layers = work.layers if all_layers else layers
     scale = CURRENT.shader_scale.get(card.family, 1.0)
     share = CURRENT.cache_share if settings.flash_attention else CURRENT.cache_share_plain
-    slower = 1 + CURRENT.expert_layers * work.routed + CURRENT.recurrent_layers * work.recurrent
     effort = family.work[work.kernel]
     reading = weights / (card.bandwidth * family.bandwidth_share)
     looking = cache / (card.bandwidth * share)
     computing = params * effort / (card.shader * scale)
-    each = ENGINE_LAYERS.get(settings.runtime, family.layer_seconds)
-    launching = layers * each * slower
-    launch = each * slower * 1e6
+    each = layer_seconds(part, work, settings, CURRENT)
+    launching = layers * each
+    launch = each * 1e6
     return [
         f"{card.name}: weights {_gb(weights)}"
         f" / ({_rate(card.bandwidth)} x {family.bandwidth_share:g}) = {_ms(reading)}",

@@ -39,6 +39,7 @@ class Card:
     bandwidth_origin: str
     known: bool
     fitted: bool
+    nvlink: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ def card_of(device: Device, hardware: Hardware) -> Card:
         bandwidth_origin=origin if known else "assumed",
         known=known and measured,
         fitted=generation is not None or family == "apple",
+        nvlink=bool(device.nvlink_bytes_per_second) or "SXM" in (device.accelerator or device.name),
     )
 
 

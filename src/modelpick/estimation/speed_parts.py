@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from modelpick.estimation.interface import Placement, Settings
-from modelpick.estimation.speed_constants import ENGINE_LAYERS, Constants, CpuConstants
+from modelpick.estimation.speed_constants import (
+    ENGINE_LAYERS,
+    MEETING_NVLINK,
+    MEETING_PCIE,
+    MEETINGS_PER_LAYER,
+    Constants,
+    CpuConstants,
+)
 from modelpick.estimation.speed_laws import cores_rate, cpu_token_seconds, gpu_token_seconds, prompt_seconds
 from modelpick.estimation.speed_machine import Card, Host, Machine, constants_of
 from modelpick.estimation.speed_work import HALF, Work
@@ -33,10 +40,31 @@ def decode_seconds(
     tensor_parallel: int | None = None,
 ) -> float:
     """Seconds until every user has one more token, with ``tokens`` in each one's cache."""
+    if not cut_across(settings, tensor_parallel):
+        return sum(_decode_part(part, work, machine, settings, tokens, constants) for part in parts)
+    # Every layer is cut across the cards: each of them runs all layers, and twice in each it waits for the others.
+    launched = [work.layers * (1 - part.share) * layer_seconds(part, work, settings, constants) for part in parts]
     times = [_decode_part(part, work, machine, settings, tokens, constants) for part in parts]
-    if tensor_parallel and tensor_parallel > 1:
-        return max(times)
-    return sum(times)
+    own = max(time + more for time, more in zip(times, launched, strict=True))
+    return own + MEETINGS_PER_LAYER * work.layers * meeting_seconds(parts)
+
+
+def cut_across(settings: Settings, tensor_parallel: int | None) -> bool:
+    """Whether the cards work on one layer together. transformers deals out whole layers, which run in turn."""
+    return bool(tensor_parallel and tensor_parallel > 1) and settings.runtime == "vllm"
+
+
+def meeting_seconds(parts: tuple[Part, ...]) -> float:
+    """Of one exchange between cards, for the few bytes of a token."""
+    linked = all(part.card is not None and part.card.nvlink for part in parts)
+    return MEETING_NVLINK if linked else MEETING_PCIE
+
+
+def layer_seconds(part: Part, work: Work, settings: Settings, constants: Constants) -> float:
+    """Of a layer on a card, whatever its size: launches, and more of them for experts and recurrences."""
+    assert part.card is not None
+    slower = 1 + constants.expert_layers * work.routed + constants.recurrent_layers * work.recurrent
+    return ENGINE_LAYERS.get(settings.runtime, constants_of(part.card, constants).layer_seconds) * slower
 
 
 def _decode_part(
@@ -65,7 +93,6 @@ def _decode_part(
             layer_seconds=cpu.layer_seconds,
         )
     family = constants_of(part.card, constants)
-    slower = 1 + constants.expert_layers * work.routed + constants.recurrent_layers * work.recurrent
     return gpu_token_seconds(
         weight_bytes=weights,
         cache_bytes=cache,
@@ -76,7 +103,7 @@ def _decode_part(
         bandwidth_share=family.bandwidth_share,
         cache_share=constants.cache_share if settings.flash_attention else constants.cache_share_plain,
         work=family.work[work.kernel],
-        layer_seconds=ENGINE_LAYERS.get(settings.runtime, family.layer_seconds) * slower,
+        layer_seconds=layer_seconds(part, work, settings, constants),
     )
 
 
