@@ -402,3 +402,19 @@ def test_a_terminal_of_20_columns_is_written_within():
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text.decode())
     assert "GeForce" in plain
     assert max(len(line) for line in plain.splitlines()) <= 20
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--gpu", "8x H100 SXM", "--ram", "2TB"), True),
+        (("--gpu", "RTX 4090", "--ram", "64GB", "--users", "16"), True),
+        (("--gpu", "8x H100 SXM", "--ram", "2TB", "--runtime", "vllm"), False),
+        (("--gpu", "8x H100 SXM", "--ram", "2TB", "--task", "image"), False),
+        (("--gpu", "RTX 4090", "--ram", "64GB"), False),
+        (("--machine", "MacBook Pro M4 Max 128GB", "--users", "16"), False),
+    ],
+)
+def test_a_server_is_told_that_vllm_was_not_compared(run, words, told):
+    notes = json.loads(run(*words, "--limit", "1", "--json").out)["notes"]
+    assert any("--runtime vllm" in note for note in notes) == told

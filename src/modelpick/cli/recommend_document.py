@@ -12,9 +12,12 @@ from modelpick.hardware.interface import Hardware
 from modelpick.hardware.inventory import to_json
 from modelpick.output.interface import Block, Column, Document, Facts, Grid, Lines
 from modelpick.selection.interface import Answer, Needs, Recommendation, Rejection
+from modelpick.selection.options import runtimes_for
 from modelpick.units import GIB
+from modelpick.values import replace
 
 _MOST_MISSES = 5
+_SERVER_GPUS, _SERVER_USERS = 4, 5
 
 
 def answer_document(
@@ -133,9 +136,23 @@ def _notes(answer: Answer, needs: Needs, hardware: Hardware, decider: Decider) -
         notes.append(f"turned down: {turned_down}; {answer.outranked:,} more could not have entered the list")
     if answer.picks and any(pick.quality is None for pick in answer.picks):
         notes.append(f"no comparable scores are published for {needs.task}; the order rests on size and speed")
+    if _a_server(needs, hardware):
+        # Not among the defaults: its runs that we have are of one user, on one to four consumer cards.
+        notes.append(
+            "vLLM was not compared: --runtime vllm does. It is what serves many people at once, but how fast it is "
+            "then is estimated without a measurement behind it"
+        )
     if answer.picks and decider.policy.name != "any":
         notes.append(f"licences by the policy {decider.policy.name}; not legal advice")
     return notes
+
+
+def _a_server(needs: Needs, hardware: Hardware) -> bool:
+    """A machine or a use that vLLM is made for, where it runs and nobody asked for a runtime."""
+    if needs.runtimes or needs.task in ("image", "text-to-speech"):
+        return False
+    possible = runtimes_for(hardware, replace(needs, runtimes=("vllm",)))
+    return bool(possible) and (len(hardware.usable_devices) >= _SERVER_GPUS or needs.users >= _SERVER_USERS)
 
 
 def _hints(answer: Answer, misses: Sequence[Rejection]) -> list[str]:
