@@ -418,3 +418,8 @@ def test_a_terminal_of_20_columns_is_written_within():
 def test_a_server_is_told_that_vllm_was_not_compared(run, words, told):
     notes = json.loads(run(*words, "--limit", "1", "--json").out)["notes"]
     assert any("--runtime vllm" in note for note in notes) == told
+
+
+def test_what_reads_no_context_is_not_told_to_shorten_it(run):
+    small = run("--task", "image", "--machine", "MacBook Air M4 16GB")
+    assert small.code == 3 and "would need" in small.err and "--context" not in small.err

@@ -83,6 +83,12 @@ def test_other_kinds_are_run_by_what_runs_them(body, model, words):
     assert words in body(model)["run"][-1]
 
 
+def test_a_pipeline_that_takes_turns_is_run_so(body):
+    small = ("--gpu", "RTX 4060 Ti 16GB", "--ram", "64GB", "--cpu-cores", "8")
+    found = body("z-image-turbo", machine=small)
+    assert found["placement"] == "partial-offload" and "enable_model_cpu_offload()" in found["run"][-1]
+
+
 def test_a_kind_without_a_score_for_chat_keeps_its_quality(body):
     assert body("qwen3-reranker-8b")["quantisation"] not in ("Q3_K_M", "Q2_K")
 

@@ -28,9 +28,9 @@ OWN = [
 ]  # fmt: skip
 
 
-def _made(fit=ON_CPU, *, repo="maker/model", quantisation="BF16", file=None, **changes):
+def _made(fit=ON_CPU, *, repo="maker/model", quantisation="BF16", file=None, task=None, **changes):
     option = Option("safetensors", quantisation, "transformers", Source("safetensors", repo, "official"))
-    return run_command(Candidate(entry("model", **changes), option, 8192), fit, file=file)
+    return run_command(Candidate(entry("model", **changes), option, 8192), fit, file=file, task=task)
 
 
 def _code(made):
@@ -75,6 +75,7 @@ def test_pocket_tts_is_its_own_program():
     [
         {"modality": "text-to-speech"},
         {"modality": "zero-shot-image-classification"},
+        {"modality": "any-to-any", "task": "text-to-speech"},
         {"modality": "speech-to-text", "repo": "mistralai/Voxtral-Mini-3B-2507"},
         {"modality": "text-to-image", "repo": "HiDream-ai/HiDream-I1-Full"},
     ],

@@ -24,11 +24,11 @@ COLUMNS = (
 )
 
 
-def as_row(pick: Recommendation, binding_licenses: Sequence[str], *, explained: bool) -> dict[str, Any]:
+def as_row(pick: Recommendation, binding_licenses: Sequence[str], task: str, *, explained: bool) -> dict[str, Any]:
     """One pick as the JSON contract has it; ``explained`` adds the footprint's parts and the score's."""
     candidate, fit, decision = pick.candidate, pick.fit, pick.decision
     entry, option = candidate.entry, candidate.option
-    command = run_command(candidate, fit)
+    command = run_command(candidate, fit, task=task)
     row: dict[str, Any] = {
         "rank": pick.rank or None,
         "model": entry.slug,

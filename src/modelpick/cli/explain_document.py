@@ -53,7 +53,7 @@ def explanation(
         filtered.append(_runs_nowhere(slug, forms))
     elif rank is None and kin is None and not filtered:
         filtered += _slow(forms, needs)
-    rows = [_form_row(form, verdict) for form in forms]
+    rows = [_form_row(form, verdict, needs.task) for form in forms]
     body: dict[str, Any] = {
         "registry": registry.edition(),
         "hardware": to_json(hardware),
@@ -64,7 +64,7 @@ def explanation(
         "ahead": ahead,
         "family_pick": kin,
         "rejections": [rejection_fields(rejection) for rejection in filtered],
-        "best": as_row(best, verdict.binding_licenses, explained=True) if best else None,
+        "best": as_row(best, verdict.binding_licenses, needs.task, explained=True) if best else None,
         "results": rows,
         "verdict": to_data(verdict),
         "decision": {
@@ -133,9 +133,9 @@ def _rank_words(rank: int | None, ahead: list[str], kin: str | None, needs: Need
     return f"not its family's pick: {kin} scores higher here" if kin else None
 
 
-def _form_row(form: Recommendation | Rejection, verdict: Verdict) -> dict[str, Any]:
+def _form_row(form: Recommendation | Rejection, verdict: Verdict, task: str) -> dict[str, Any]:
     if isinstance(form, Recommendation):
-        return {**as_row(form, verdict.binding_licenses, explained=False), "fits": True, "message": None}
+        return {**as_row(form, verdict.binding_licenses, task, explained=False), "fits": True, "message": None}
     return {**rejection_fields(form), "fits": False}
 
 

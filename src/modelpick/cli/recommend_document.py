@@ -17,6 +17,8 @@ from modelpick.units import GIB
 from modelpick.values import replace
 
 _MOST_MISSES = 5
+_WITHOUT_CONTEXT = ("image", "speech-to-text", "text-to-speech")
+"""What reads no context, and whose pace --min-speed does not name: 0 says that any will do."""
 _SERVER_GPUS, _SERVER_USERS = 4, 5
 
 
@@ -31,7 +33,7 @@ def answer_document(
 ) -> Document:
     """Everything that ``recommend`` says of an answer."""
     rows = [
-        as_row(pick, decider.verdict(pick.candidate.entry.slug).binding_licenses, explained=explained)
+        as_row(pick, decider.verdict(pick.candidate.entry.slug).binding_licenses, needs.task, explained=explained)
         for pick in answer.picks
     ]
     misses = [] if answer.picks else _nearest(answer.rejections)
@@ -55,7 +57,7 @@ def answer_document(
         body,
         blocks=_blocks(answer, rows, misses, hardware, explained=explained),
         notes=_notes(answer, needs, hardware, decider),
-        hints=_hints(answer, misses),
+        hints=_hints(answer, misses, needs),
     )
 
 
@@ -155,7 +157,7 @@ def _a_server(needs: Needs, hardware: Hardware) -> bool:
     return bool(possible) and (len(hardware.usable_devices) >= _SERVER_GPUS or needs.users >= _SERVER_USERS)
 
 
-def _hints(answer: Answer, misses: Sequence[Rejection]) -> list[str]:
+def _hints(answer: Answer, misses: Sequence[Rejection], needs: Needs) -> list[str]:
     if answer.picks:
         slug = answer.picks[0].candidate.entry.slug
         quantisation = answer.picks[0].candidate.option.quantisation
@@ -163,19 +165,21 @@ def _hints(answer: Answer, misses: Sequence[Rejection]) -> list[str]:
         if answer.picks[0].candidate.option.made_here:
             fetch = f"modelpick quantise {slug} --type {quantisation}"
         return [f"modelpick explain {slug}", fetch]
-    return what_would_help(answer, misses)
+    return what_would_help(answer, misses, needs)
 
 
-def what_would_help(answer: Answer, misses: Sequence[Rejection]) -> list[str]:
+def what_would_help(answer: Answer, misses: Sequence[Rejection], needs: Needs) -> list[str]:
     """What to change so that something fits, from the reasons that turned most down."""
     found = []
     if "runtime" in answer.counts:
         found.append("ask for another --runtime or --quant: nothing is published in that form for this machine")
     for miss in misses[:1]:
         if miss.unit == "bytes" and isinstance(miss.needed, int | float):
-            found.append(f"{miss.model} would need {miss.needed / GIB:.1f} GiB; a smaller --context needs less")
+            less = "" if needs.task in _WITHOUT_CONTEXT else "; a smaller --context needs less"
+            found.append(f"{miss.model} would need {miss.needed / GIB:.1f} GiB{less}")
         if miss.reason == "speed":
-            found.append(f"accept a lower speed: --min-speed {miss.available}")
+            slower = 0 if needs.task in _WITHOUT_CONTEXT else miss.available
+            found.append(f"accept a lower speed: --min-speed {slower}")
     for reason, advice in _ASK_FOR_LESS.items():
         if reason in answer.counts:
             found.append(advice)

@@ -79,7 +79,7 @@ def command(
         raise _nothing(entry.slug, forms)
     if file is not None:
         _check_readable(file, best.candidate.option.runtime)
-    made = run_command(best.candidate, best.fit, file=str(file) if file else None)
+    made = run_command(best.candidate, best.fit, file=str(file) if file else None, task=question.task)
     body = {
         "model": entry.slug,
         "runtime": made.runtime,

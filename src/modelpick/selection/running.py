@@ -24,8 +24,11 @@ class RunCommand:
     notes: tuple[str, ...] = ()
 
 
-def run_command(candidate: Candidate, fit: Fit, *, file: str | None = None) -> RunCommand:
-    """How to run ``candidate`` as ``fit`` placed it; ``file`` is the GGUF file or model directory, if it is here."""
+def run_command(candidate: Candidate, fit: Fit, *, file: str | None = None, task: str | None = None) -> RunCommand:
+    """How to run ``candidate`` as ``fit`` placed it; ``file`` is the GGUF file or model directory, if it is here.
+
+    ``task`` is what it is wanted for: a model of several kinds is run otherwise for each.
+    """
     match candidate.option.runtime:
         case "llama.cpp":
             return _llama_cpp(candidate, fit, file)
@@ -38,7 +41,7 @@ def run_command(candidate: Candidate, fit: Fit, *, file: str | None = None) -> R
         case "mlx":
             return _mlx(candidate, file)
         case "transformers":
-            return _transformers(candidate, fit, file)
+            return _transformers(candidate, fit, file, task)
 
 
 def _line(*words: object) -> str:
@@ -150,9 +153,9 @@ def _mlx(candidate: Candidate, file: str | None) -> RunCommand:
     return RunCommand("mlx", (_line("mlx_lm.chat", "--model", file or candidate.option.source.repo),))
 
 
-def _transformers(candidate: Candidate, fit: Fit, file: str | None) -> RunCommand:
+def _transformers(candidate: Candidate, fit: Fit, file: str | None, task: str | None) -> RunCommand:
     from modelpick.selection.running_python import script_for
 
-    script = script_for(candidate, file or candidate.option.source.repo, fit.placement.kind)
+    script = script_for(candidate, file or candidate.option.source.repo, fit.placement.kind, task)
     words = ("python", "-c", script.code) if script.code else script.words
     return RunCommand("transformers", (_line(*words),) if words else (), script.notes)

@@ -43,12 +43,14 @@ class Place:
         return 'device_map="auto"' if self.on_gpu else 'device_map="cpu"'
 
 
-def script_for(candidate: Candidate, where: str, placement: str) -> Script:
+def script_for(candidate: Candidate, where: str, placement: str, task: str | None = None) -> Script:
     """The line for a model of its kind; without code where no library is known to run it from its name alone."""
     on_gpu = placement != "cpu"
     place = Place(literal(where), _dtype(candidate.option.quantisation), on_gpu, placement == "partial-offload")
     repo = candidate.option.source.repo.lower()
     recipe = next((made for start, made in _BY_REPO.items() if repo.startswith(start)), None)
+    if recipe is None and candidate.entry.modality == "any-to-any" and task in _SOUNDS:
+        recipe = _unknown
     recipe = recipe or _BY_MODALITY.get(candidate.entry.modality, _unknown)
     script = recipe(candidate, place)
     if place.weights in (script.code or "") or where == candidate.option.source.repo:
@@ -82,6 +84,8 @@ def _pipeline(task: str, place: Place) -> str:
 _TRANSFORMERS = _needs("transformers", "torch", "accelerate")
 _SOUND_IN = "reads speech.wav: put your own recording there, or its name in the line"
 _SOUND_OUT = "writes speech.wav"
+_SOUNDS = ("speech-to-text", "text-to-speech")
+"""What models of several kinds do each in a way of their own."""
 
 
 def _text(candidate: Candidate, place: Place) -> Script:
