@@ -208,5 +208,11 @@ def test_any_configuration_is_read_without_a_crash(changes):
     assert found.shape is None or len(found.shape.attention) == found.shape.layers
 
 
+def test_a_count_of_layers_of_a_kind_beyond_all_is_all():
+    # Spread one by one, 2^60 of them would never end.
+    found = from_config({**LLAMA, "layer_types": {"full_attention": 2**60}})
+    assert found.shape.attention == from_config({**LLAMA, "layer_types": {"full_attention": 32}}).shape.attention
+
+
 def test_a_layer_count_that_cannot_be_is_refused():
     assert from_config({**LLAMA, "num_hidden_layers": 2**60}).shape is None

@@ -75,6 +75,7 @@ def _period(family: Family, fields: Fields) -> int:
 
 def _spread(layers: int, full: int) -> tuple[AttentionKind, ...]:
     """``full`` layers spread evenly, the last of each stretch: the counts are known, the places are not."""
+    full = min(full, layers)  # a configuration may claim any number
     places = {round((index + 1) * layers / full) - 1 for index in range(full)} if full else set()
     return tuple(FULL if index in places else SLIDING for index in range(layers))
 
