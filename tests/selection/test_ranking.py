@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.selection.world import GIB, ListShelf, allow, assess_on, entry, loss, machine, needs
 
-from modelpick.selection.interface import Answer, Needs
+from modelpick.estimation.interface import Fit, Footprint, Placement, PoolUse, Range, Settings, Throughput
+from modelpick.selection.interface import Answer, Candidate, Needs
 from modelpick.selection.ranking import rank
 
 ENTRIES = st.lists(
@@ -197,3 +198,34 @@ def test_a_licence_that_does_not_allow_it_is_the_first_reason() -> None:
 def test_preferences_decide_between_good_and_fast(prefer: str, winner: str) -> None:
     entries = [entry("large", billions=14, low=62), entry("small", billions=2, low=52)]
     assert ask(entries, machine(24, 100), needs(prefer=prefer)).picks[0].candidate.entry.slug == winner
+
+
+def test_what_nobody_measured_loses_by_its_quantisation_too() -> None:
+    # Room for all forms at any useful speed: only what the quantisation costs tells them apart.
+    answer = ask([entry("model", billions=1, low=None)], machine(64, 4000), needs(all_variants=True, limit=9))
+    points = {
+        pick.candidate.option.quantisation: next(part.points for part in pick.parts if part.name == "quality")
+        for pick in answer.picks
+    }
+    assert points["Q8_0"] - points["Q3_K_M"] == pytest.approx(loss("Q3_K_M", None))
+
+
+@pytest.mark.parametrize(
+    ("rate", "changes", "proposed"),
+    [
+        (0.3, {"min_speed": 5.0}, True),
+        (0.1, {"min_speed": 5.0}, False),
+        (0.1, {"min_speed": None}, True),
+        (0.01, {"min_speed": None}, False),
+        (0.01, {"min_speed": 0.0, "readable": False}, True),
+    ],
+)
+def test_an_image_in_hours_is_no_answer_unless_it_was_asked_for(rate, changes, proposed) -> None:
+    def assess(candidate: Candidate) -> Fit:
+        use = PoolUse("host", None, 1, 10, 0, 1)
+        made = Throughput(Range(rate, rate, rate), "images_per_minute", "")
+        return Fit(Footprint(1, 0, 0, 0, 0), Placement("cpu", (use,), 0, None), None, Settings(), throughput=made)
+
+    answer = rank(ListShelf([entry("m")]), needs(**changes), machine(), decide=allow, assess=assess, loss=loss)
+    assert bool(answer.picks) == proposed
+    assert proposed or answer.counts == {"speed": 1}

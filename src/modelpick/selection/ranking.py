@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import islice
 
-from modelpick.estimation.interface import Fit, Misfit
+from modelpick.estimation.interface import Misfit
 from modelpick.hardware.interface import Hardware
 from modelpick.licensing.interface import Decision
 from modelpick.selection.bounds import FEWEST_BITS, Bound, Fastest, Loss, bound_of, hopeless, place_ceiling, room_of
@@ -32,7 +32,8 @@ from modelpick.selection.interface import (
 from modelpick.selection.kin import Kin, Order, kin_of, order_of
 from modelpick.selection.lanes import Lane, best_first
 from modelpick.selection.options import options_for
-from modelpick.selection.scoring import pace_of, quality_of, score
+from modelpick.selection.refusals import clearly_slow, misfit_of, nearest_of, too_large, too_slow
+from modelpick.selection.scoring import quality_of, score
 from modelpick.values import dataclass, field, replace
 
 _NEAREST = 8
@@ -136,23 +137,23 @@ class _Search:
             found = beyond or self._option(entry, option, decision)
             if isinstance(found, Rejection):
                 turned_down.append(found)
-                if found.reason == "memory" or _clearly_slow(found):
+                if found.reason == "memory" or clearly_slow(found):
                     no_better.append((bound, option))
             else:
                 picks.append(found)
         if picks and not self.needs.all_variants:
             picks = [min(picks, key=order_of)]
-        nearest = _nearest(turned_down) if turned_down and not picks else None
+        nearest = nearest_of(turned_down) if turned_down and not picks else None
         return picks, nearest, unseen
 
     def _option(self, entry: Entry, option: Option, decision: Decision) -> Recommendation | Rejection:
         candidate = Candidate(entry, option, context_for(entry, self.needs), self.needs.users)
         fit = self.assess(candidate)
         if isinstance(fit, Misfit):
-            return _misfit(entry, option, fit)
-        too_slow = _too_slow(entry, option, fit, self.needs) or _too_large(entry, option, fit, self.needs)
-        if too_slow:
-            return too_slow
+            return misfit_of(entry, option, fit)
+        refused = too_slow(entry, option, fit, self.needs) or too_large(entry, option, fit, self.needs)
+        if refused:
+            return refused
         loss = self.loss(option.quantisation, entry.params_total)
         quality = quality_of(candidate, loss)
         total, parts = score(candidate, fit, quality, self.needs, loss)
@@ -236,12 +237,6 @@ def every_option(
     return [*picks, *(turned for turned in found if isinstance(turned, Rejection))]
 
 
-def _clearly_slow(rejection: Rejection) -> bool:
-    """Too slow by more than what kernels of different types differ in."""
-    needed, had = rejection.needed, rejection.available
-    return rejection.reason == "speed" and isinstance(needed, float) and isinstance(had, float) and 1.05 * had < needed
-
-
 def _no_smaller(bound: Bound, other: Bound, option: Option, turned: Option) -> bool:
     """What needs at least as much as a form of its kind that did not fit, or was clearly too slow, is no better."""
     same = (option.format, option.runtime) == (turned.format, turned.runtime)
@@ -253,52 +248,3 @@ def _line(pick: Recommendation, *, all_variants: bool) -> str:
     if all_variants:
         return f"{entry.slug} {option.runtime} {option.format} {option.quantisation}"
     return entry.family
-
-
-def _misfit(entry: Entry, option: Option, misfit: Misfit) -> Rejection:
-    return Rejection(
-        entry.slug,
-        "memory",
-        misfit.reason,
-        needed=misfit.needed_bytes,
-        available=misfit.available_bytes,
-        unit="bytes",
-        option=option,
-    )
-
-
-def _too_slow(entry: Entry, option: Option, fit: Fit, needs: Needs) -> Rejection | None:
-    """Below the least speed that was asked for; for kinds that do not decode, below what is proposed unasked."""
-    pace = pace_of(fit)
-    if pace is None or needs.min_speed is None:
-        return None
-    least = needs.min_speed if pace.least is None else pace.least if needs.readable else 0.0
-    if pace.value >= least:
-        return None
-    message = f"about {pace.value:.2g} {pace.words}, wanted {least:g}"
-    unit = pace.words.replace(" ", "_")
-    return Rejection(entry.slug, "speed", message, least, round(pace.value, 3), unit, option)
-
-
-def _too_large(entry: Entry, option: Option, fit: Fit, needs: Needs) -> Rejection | None:
-    if needs.max_download_bytes is None:
-        return None
-    size = option.source.bytes or fit.footprint.weights
-    if option.made_here and entry.params_total:
-        size = 2 * entry.params_total
-    if size <= needs.max_download_bytes:
-        return None
-    message = f"{size / 1e9:.1f} GB to download, allowed {needs.max_download_bytes / 1e9:.1f} GB"
-    return Rejection(entry.slug, "download", message, needs.max_download_bytes, size, "bytes", option)
-
-
-def _nearest(rejections: list[Rejection]) -> Rejection:
-    """Of one model's rejections the one that missed by least."""
-
-    def miss(rejection: Rejection) -> float:
-        if isinstance(rejection.needed, int | float) and isinstance(rejection.available, int | float):
-            high, low = sorted((float(rejection.needed), float(rejection.available)), reverse=True)
-            return high / max(low, 1e-9)
-        return float("inf")
-
-    return min(rejections, key=miss)
