@@ -262,3 +262,39 @@ def test_a_model_is_fetched_and_quantised(run: Run, hub: Hub) -> None:
     made = document(run("org/Odd-Model", "--type", "Q6_K", "--json", HF_ENDPOINT=hub.endpoint))
     assert digest(Path(made["target"])) == RECORDED["odd"]["Q6_K"]
     assert made["source"]["repo"] == "org/Odd-Model"
+
+
+def installed(engine: str) -> bool:
+    from modelpick.quantisation.ctranslate2_engine import Ctranslate2Engine
+    from modelpick.quantisation.mlx_engine import MlxEngine
+
+    return {"ctranslate2": Ctranslate2Engine, "mlx": MlxEngine}[engine]().available() is None
+
+
+@pytest.mark.parametrize(("engine", "usual"), [("ctranslate2", "int8"), ("mlx", "4bit")])
+def test_a_folder_for_another_runtime(engine: str, usual: str, run: Run, source: Path, tmp_path: Path) -> None:
+    arguments = (source, "--engine", engine, "--json")
+    if not installed(engine):
+        done = run(*arguments)
+        assert done.returncode == 1 and "pip install" in json.loads(done.stderr)["error"]["hint"]
+        return
+    planned, made = (run(*arguments, *more) for more in (("--dry-run",), ()))
+    schema = json.loads((SCHEMAS / "quantise-folder.json").read_text())
+    for done, dry in ((planned, True), (made, False)):
+        assert done.returncode == 0, done.stderr
+        body = json.loads(done.stdout)
+        jsonschema.validate(body, schema)
+        assert (body["dry_run"], body["type"], body["license"]) == (dry, usual, "apache-2.0")
+    target = Path(body["target"])
+    assert target.name == f"Odd-Model-{engine}-{usual}"
+    assert {file["path"] for file in body["results"]} <= {path.name for path in target.iterdir()}
+    (noted,) = [manifest.read(path) for path in manifest.all_of(target)]
+    assert (noted.format, noted.quantisation) == (engine, usual)
+    assert len(noted.made_from) == 3
+    assert run(*arguments).returncode == 2, "it exists"
+
+
+@pytest.mark.parametrize("option", [("--stream",), ("--check",), ("--imatrix", "x.gguf")])
+def test_options_of_the_gguf_engine_are_refused_with_another(option: tuple[str, ...], run: Run, source: Path) -> None:
+    done = run(source, "--engine", "mlx", *option)
+    assert done.returncode == 2 and f"{option[0]} belongs to --engine gguf" in done.stderr

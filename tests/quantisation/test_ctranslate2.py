@@ -41,6 +41,11 @@ def test_unknown_kinds_and_targets_are_refused(built: Callable[[str], Path], tmp
         quantise(built("odd"), tmp_path / "out")
     with pytest.raises(UsageError, match="not a folder"):
         quantise(built("odd") / "config.json", tmp_path / "other")
+    with pytest.raises(UsageError, match="no folder"):
+        quantise(built("odd"), tmp_path / "missing" / "out")
+    for held in (built("odd"), built("odd").parent):
+        with pytest.raises(UsageError, match="source itself or holds it"):
+            quantise(built("odd"), held, overwrite=True)
 
 
 @needs_packages

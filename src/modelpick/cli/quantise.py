@@ -17,6 +17,7 @@ from modelpick.cli.hardware_options import hardware_options
 from modelpick.cli.options import complete_model, output_options, registry_option
 from modelpick.cli.progress import KINDS, observer
 
+ENGINES = ("gguf", "ctranslate2", "mlx")
 RUNTIMES = ("llama.cpp", "ollama", "lmstudio")
 
 
@@ -51,9 +52,9 @@ Examples:
 )
 @click.option(
     "--engine",
-    type=click.Choice(["gguf", "ctranslate2"]),
+    type=click.Choice(ENGINES),
     default="gguf",
-    help="What to make: a GGUF file, or CTranslate2's int8 folder [default: gguf].",
+    help="What to make: a GGUF file, or a folder for CTranslate2 (int8) or MLX (4bit) [default: gguf].",
 )
 @click.option("--revision", default="main", metavar="R", help="A branch, tag or commit of the Hub [default: main].")
 @click.option("--accept-license", is_flag=True, help="You read the licence and accept its terms.")

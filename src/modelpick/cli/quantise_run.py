@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from modelpick.quantisation.prepare import Prepared
 
 
-SCHEMA_CT2 = "modelpick.quantise-ctranslate2/1"
+SCHEMA_FOLDER = "modelpick.quantise-folder/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +79,10 @@ def run(request: Request, observe: Observer) -> Document:
 
     if request.type and request.fit:
         raise UsageError("--type and --fit contradict each other", hint="--fit chooses the type")
-    if request.engine == "ctranslate2":
-        from modelpick.cli.quantise_ctranslate2 import run_ctranslate2
+    if request.engine != "gguf":
+        from modelpick.cli.quantise_folder import run_folder
 
-        return run_ctranslate2(request, observe)
+        return run_folder(request, observe)
     if request.check and request.stream:
         raise UsageError("--check needs the source on this disk", hint="leave --stream or --check out")
     path = Path(request.source)

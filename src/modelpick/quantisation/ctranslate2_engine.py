@@ -6,10 +6,10 @@ The converter needs PyTorch and transformers and holds the whole model in memory
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 
-from modelpick.errors import IntegrityError, ModelpickError, UsageError
+from modelpick.errors import IntegrityError, ModelpickError
+from modelpick.quantisation import folder
 from modelpick.quantisation.interface import Progress, Quantised, Recipe
 
 KINDS = ("int8", "int8_float32", "int8_float16", "int8_bfloat16", "int16", "float16", "bfloat16", "float32")
@@ -20,6 +20,7 @@ class Ctranslate2Engine:
     """A folder that CTranslate2 loads, from a transformers folder."""
 
     name = "ctranslate2"
+    usual = "int8"
 
     def available(self) -> str | None:
         """None when CTranslate2, PyTorch and transformers are installed, else the command that installs them."""
@@ -34,29 +35,21 @@ class Ctranslate2Engine:
         :raises UsageError: for an unknown kind, or when the folder exists.
         :raises ModelpickError: when the converter does not know the model.
         """
-        if recipe.type not in KINDS:
-            raise UsageError(f"{recipe.type!r} is no type of CTranslate2", hint="one of: " + ", ".join(KINDS))
-        if not source.is_dir():
-            raise UsageError(f"{source} is not a folder with safetensors")
-        if target.exists() and not recipe.overwrite:
-            raise UsageError(f"{target} exists", hint="--force overwrites it")
-        if not target.parent.is_dir():
-            raise UsageError(f"there is no folder {target.parent}", hint=f"mkdir -p {target.parent}")
+        folder.check(source, target, recipe, KINDS, "CTranslate2")
         import ctranslate2
 
-        work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        try:
-            _convert(source, work / "made", recipe.type)
-            _copy_tokenizer(source, work / "made")
-            _load_once(work / "made")
-            if target.exists():
-                shutil.rmtree(target)
-            (work / "made").replace(target)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-        size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
+        with folder.making(target) as made:
+            _convert(source, made, recipe.type)
+            _copy_tokenizer(source, made)
+            folder.copy_terms(source, made)
+            _load_once(made)
+        size = folder.size(target)
         progress(size, size)
         return Quantised(target, size, (), "ctranslate2", str(ctranslate2.__version__))
+
+    def loading(self, target: Path) -> str:
+        """The command that loads the result."""
+        return f"python -c \"import ctranslate2; ctranslate2.{_class_of(target)}('{target}')\""
 
 
 def _convert(source: Path, target: Path, kind: str) -> None:
@@ -74,21 +67,24 @@ def _copy_tokenizer(source: Path, target: Path) -> None:
             shutil.copyfile(source / name, target / name)
 
 
-def _load_once(folder: Path) -> None:
+def _load_once(made: Path) -> None:
     """Load the result with the engine that will run it: what it refuses never gets the name.
 
     :raises IntegrityError: when it does not load.
     """
     import ctranslate2
 
-    text = (folder / "config.json").read_text(encoding="utf-8")
-    if "alignment_heads" in text or "suppress_ids" in text:
-        load = ctranslate2.models.Whisper
-    elif "decoder_start_token" in text:
-        load = ctranslate2.Translator
-    else:
-        load = ctranslate2.Generator
+    name = _class_of(made)
+    load = ctranslate2.models.Whisper if name == "models.Whisper" else getattr(ctranslate2, name)
     try:
-        load(str(folder), device="cpu")
+        load(str(made), device="cpu")
     except (RuntimeError, ValueError) as error:
         raise IntegrityError(f"CTranslate2 does not load what its converter wrote: {error}") from error
+
+
+def _class_of(made: Path) -> str:
+    """Which of CTranslate2's classes runs a folder."""
+    text = (made / "config.json").read_text(encoding="utf-8")
+    if "alignment_heads" in text or "suppress_ids" in text:
+        return "models.Whisper"
+    return "Translator" if "decoder_start_token" in text else "Generator"

@@ -121,3 +121,14 @@ class Engine(Protocol):
     def quantise(self, source: Path, target: Path, recipe: Recipe, progress: Progress) -> Quantised:
         """Write ``target`` from ``source``; nothing stands under the final name unless it verified."""
         ...
+
+
+class FolderEngine(Engine, Protocol):
+    """An engine whose result is a folder for another runtime than llama.cpp."""
+
+    usual: str
+    """The type that is made unless another is asked for."""
+
+    def loading(self, target: Path) -> str:
+        """The command that loads the result."""
+        ...
