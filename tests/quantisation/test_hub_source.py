@@ -8,11 +8,18 @@ from pathlib import Path
 
 import pytest
 from tests.quantisation import models
+from tests.quantisation.recorded import RECORDED
+from tests.quantisation.results import digest
 
 from modelpick.acquisition.interface import RemoteFile
-from modelpick.errors import IntegrityError, ModelpickError
+from modelpick.errors import IntegrityError, ModelpickError, NetworkError
+from modelpick.quantisation import ggml_bridge
+from modelpick.quantisation.architectures.config import read_config
+from modelpick.quantisation.gguf_engine import GgufEngine
 from modelpick.quantisation.hub_flow import Early, Fetch
 from modelpick.quantisation.hub_source import FIRST_BYTES, HubSource
+from modelpick.quantisation.interface import Quantised, Recipe
+from modelpick.quantisation.prepare import from_tensors
 
 Fetched = list[tuple[str, int, int]]
 
@@ -28,7 +35,7 @@ def published(folder: Path) -> list[RemoteFile]:
 
 
 def serving(folder: Path, fetched: Fetched, change: Callable[[str, int, int, bytes], bytes] | None = None) -> Fetch:
-    """The files of the folder in pieces that fit nothing; ``change`` spoils one fetch's bytes."""
+    """The files of the folder in pieces that fit nothing; ``change`` spoils a fetch's bytes, or cuts them short."""
 
     def fetch(file: RemoteFile, start: int, stop: int, write: Callable[[memoryview], int]) -> None:
         fetched.append((file.path, start, stop))
@@ -36,6 +43,8 @@ def serving(folder: Path, fetched: Fetched, change: Callable[[str, int, int, byt
         data = change(file.path, start, stop, data) if change else data
         for at in range(0, len(data), 9973):
             write(memoryview(data)[at : at + 9973])
+        if len(data) < stop - start:
+            raise NetworkError("the connection broke")
 
     return fetch
 
@@ -132,6 +141,38 @@ def test_what_has_passed_is_not_read_unchecked(folder: Path) -> None:
     with pytest.raises(ModelpickError, match="after it has passed"):
         whole(source, first)
     source.close()
+
+
+def stream(folder: Path, target: Path, fetch: Fetch, type: str = "Q6_K") -> Quantised:
+    """As the command does it."""
+    source, recipe = HubSource(published(folder), fetch), Recipe(type, 2)
+    prepared = from_tensors(source, read_config(folder / "config.json"), folder, recipe, ggml_bridge.load())
+    source.begin()
+    return GgufEngine().write(prepared, target, recipe, lambda done, total: None, passage=source)
+
+
+@pytest.mark.parametrize("broken", range(5))
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_experts_that_stand_in_two_shards(broken: int, spoilt: bool, tmp_path: Path) -> None:
+    """What was made of shards that passed stays, also in a tensor whose other experts are still to come."""
+    folder, target = models.build("mixtral", tmp_path / "mixtral", shards=5), tmp_path / "out.gguf"
+
+    def breaks(path: str, start: int, stop: int, data: bytes) -> bytes:
+        if f"{broken + 1:05}-of" in path and stop - start > FIRST_BYTES:
+            middle = len(data) // 2
+            return data[: middle - 1] + bytes([data[middle - 1] ^ 64 * spoilt])
+        return data
+
+    with pytest.raises(NetworkError):
+        stream(folder, target, serving(folder, [], breaks))
+    fetched: Fetched = []
+    made = stream(folder, target, serving(folder, fetched))
+    assert digest(target) == RECORDED["mixtral"]["Q6_K"]
+    whole = [path for path, start, stop in fetched if stop - start > FIRST_BYTES]
+    files = [file.path for file in published(folder)]
+    assert whole == files[broken:]
+    assert (made.resumed_tensors > 0) == (broken > 0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mixtral", "out.gguf"]
 
 
 @pytest.mark.parametrize("step", [1, 3, 7, 100])

@@ -136,10 +136,11 @@ class Transfer:
             wait = min(2 * wait, self.patience.longest_wait_seconds)
 
     def _given_up(self, again: _Again) -> NetworkError:
+        kept = self.partial is not None
         return NetworkError(
             f"{self.file.path}: {again} ({self.patience.attempts} times in a row), with "
-            f"{format_bytes(self._position)} of {format_bytes(self.file.bytes)} here",
-            hint="run the same command again: it goes on from there",
+            f"{format_bytes(self._position)} of {format_bytes(self.file.bytes)} {'here' if kept else 'passed'}",
+            hint="run the same command again" + (": it goes on from there" if kept else ""),
         )
 
     def _request(self, sink: Sink, wrote: Callable[[int], None]) -> None:

@@ -55,7 +55,10 @@ class GgufEngine:
         kernels = ggml_bridge.load()
         part = _part(prepared, target, journal_bytes, passage)
         try:
-            resumed = len(part.done)
+            resumed = sum(
+                bool(output.moves) and all(move.source in part.done for move in output.moves)
+                for output in prepared.outputs
+            )
             task = _task(prepared, kernels, recipe, part.done, by_shard=passage is not None)
             stream.run(task, prepared.source, part, progress)
             if passage:
@@ -92,7 +95,8 @@ def _part(prepared: Prepared, target: Path, journal_bytes: int, passage: Passage
         prepared.source.close()
         raise
     if passage:
-        part.keep_only(_believed(prepared, passage.take_up(part.marked)))
+        whole = passage.take_up(part.marked)
+        part.keep_only({tensor.name for tensor in prepared.source.tensors.values() if tensor.shard in whole})
     return part
 
 
@@ -109,14 +113,6 @@ def _task(
         through_bf16=not recipe.exact_source,
         done=done,
         by_shard=by_shard,
-    )
-
-
-def _believed(prepared: Prepared, shards: frozenset[int]) -> frozenset[str]:
-    """The tensors that are made of those shards alone."""
-    tensors = prepared.source.tensors
-    return frozenset(
-        output.name for output in prepared.outputs if all(tensors[move.source].shard in shards for move in output.moves)
     )
 
 

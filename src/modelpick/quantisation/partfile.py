@@ -28,7 +28,7 @@ _KEEP_FREE = 1024 * 1024
 
 
 class PartFile:
-    """The growing file. ``done`` names the tensors that an earlier run of the same plan completed.
+    """The growing file. ``done`` names the source tensors that an earlier run of the same plan has dealt with.
 
     ``marks`` tells what to note of the source beside them; ``marked`` is what the earlier run had noted.
     """
@@ -101,7 +101,7 @@ class PartFile:
             self._written += len(data)
 
     def finished(self, names: Sequence[str]) -> None:
-        """Note tensors as complete; now and then, and when there are new marks, sync data and journal in the back."""
+        """Note source tensors as dealt with; now and then, and on new marks, sync data and journal in the back."""
         self._complete += names
         marks = self._marks()
         if marks == self._noted and (not names or self._written - self._synced < self._every):
@@ -206,10 +206,9 @@ class PartFile:
     def _read_journal(self) -> tuple[list[str], list[str]]:
         try:
             found = json.loads(self._journal_path.read_bytes())
-            known = {placed.plan.name for placed in self._frame.tensors}
             names = [str(name) for name in found["complete"]]
             marks = [str(mark) for mark in found["marks"]]
-            return (names, marks) if found["plan"] == self._key and set(names) <= known else ([], [])
+            return (names, marks) if found["plan"] == self._key else ([], [])
         except (OSError, ValueError, KeyError, TypeError):
             return [], []
 

@@ -39,13 +39,16 @@ class Sink(Protocol):
         ...
 
     def finished(self, names: Sequence[str]) -> None:
-        """These tensors are complete; called from the reading thread."""
+        """All that is made of these source tensors is written; called from the reading thread."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What the pass needs besides source and sink. ``weights`` are importances by tensor, experts by columns."""
+    """What the pass needs besides source and sink. ``weights`` are importances by tensor, experts by columns.
+
+    What is made of the source tensors in ``done`` stands already.
+    """
 
     outputs: tuple[Output, ...]
     placed: Mapping[str, Placed]
@@ -73,12 +76,13 @@ class _Use:
 
 
 def run(task: Task, source: TensorSource, sink: Sink, progress: Progress) -> None:
-    """Fill every tensor of the task that is not done.
+    """Fill every tensor of the task, but for what is made of sources that are done.
 
     :raises IntegrityError: for NaN or infinity in a source row, or a value that the target type cannot hold.
     """
     _write_computed(task, sink)
-    uses, left = _uses(task)
+    uses = _uses(task)
+    left = {name: rows_of(source.tensors[name].shape)[0] for name in uses}
     total = sum(source.tensors[name].bytes for name in uses)
     done = shard = 0
     progress(done, total)
@@ -108,8 +112,7 @@ class _Crew:
         self._free: queue.SimpleQueue[_Buffers | None] = queue.SimpleQueue()
         for _ in range(task.threads + 2):
             self._free.put(None)
-        self._futures: list[Future[list[tuple[str, int]]]] = []
-        self._rows: dict[str, int] = {}
+        self._futures: list[Future[tuple[str, int]]] = []
 
     def __enter__(self) -> _Crew:
         return self
@@ -127,15 +130,15 @@ class _Crew:
         self._futures.append(self._pool.submit(self._work, buffers, tensor, first, count, uses))
 
     def collect(self, left: dict[str, int]) -> list[str]:
-        """Names of the tensors that became complete; a failure of a thread is raised here."""
+        """Names of the sources that are dealt with; a failure of a thread is raised here. ``left`` counts rows."""
         ready = [future for future in self._futures if future.done()]
         self._futures = [future for future in self._futures if future not in ready]
         complete = []
         for future in ready:
-            for name, rows in future.result():
-                left[name] -= rows
-                if left[name] == 0:
-                    complete.append(name)
+            name, rows = future.result()
+            left[name] -= rows
+            if left[name] == 0:
+                complete.append(name)
         return complete
 
     def drain(self) -> None:
@@ -145,7 +148,7 @@ class _Crew:
 
     def _work(
         self, buffers: _Buffers, tensor: SourceTensor, first: int, count: int, uses: list[_Use]
-    ) -> list[tuple[str, int]]:
+    ) -> tuple[str, int]:
         try:
             length = rows_of(tensor.shape)[1]
             rows = buffers.rows[: count * length].reshape(count, length)
@@ -154,16 +157,15 @@ class _Crew:
             self._task.scales.apply(tensor.name, rows, first)
             if not floats.all_finite(rows):
                 raise IntegrityError(f"{tensor.name} has NaN or infinite weights {_where(rows, first)}")
-            return [
-                (use.placed.plan.name, self._emit(buffers, tensor, rows, first, use))
-                for use in uses
-                if use.move.first < first + count and use.move.first + use.move.rows > first
-            ]
+            for use in uses:
+                if use.move.first < first + count and use.move.first + use.move.rows > first:
+                    self._emit(buffers, tensor, rows, first, use)
+            return tensor.name, count
         finally:
             self._free.put(buffers)
 
-    def _emit(self, buffers: _Buffers, tensor: SourceTensor, rows: np.ndarray, first: int, use: _Use) -> int:
-        """Write the part of the block that this use takes; the number of rows of the result."""
+    def _emit(self, buffers: _Buffers, tensor: SourceTensor, rows: np.ndarray, first: int, use: _Use) -> None:
+        """Write the part of the block that this use takes."""
         move = use.move
         start, end = max(move.first, first), min(move.first + move.rows, first + len(rows))
         part = rows[start - first : end - first]
@@ -179,7 +181,6 @@ class _Crew:
         for piece, weights, at in self._by_expert(plan.name, plan.shape, part, to):
             data = self._encode(plan.type, plan.name, piece, buffers, weights)
             self._sink.write(data, use.placed.at + at * size)
-        return len(part)
 
     def _by_expert(
         self, name: str, shape: tuple[int, ...], part: np.ndarray, to: int
@@ -227,16 +228,13 @@ class _Crew:
         return buffers.out.data[:size]
 
 
-def _uses(task: Task) -> tuple[dict[str, list[_Use]], dict[str, int]]:
+def _uses(task: Task) -> dict[str, list[_Use]]:
     uses: dict[str, list[_Use]] = {}
-    left: dict[str, int] = {}
     for output in task.outputs:
-        if output.name in task.done or output.data is not None:
-            continue
-        left[output.name] = sum(move.rows for move in output.moves)
         for move in output.moves:
-            uses.setdefault(move.source, []).append(_Use(move, task.placed[output.name]))
-    return uses, left
+            if move.source not in task.done:
+                uses.setdefault(move.source, []).append(_Use(move, task.placed[output.name]))
+    return uses
 
 
 def _blocks(tensor: SourceTensor, uses: Sequence[_Use]) -> Iterator[tuple[int, int]]:
@@ -264,9 +262,8 @@ def _sized(buffers: _Buffers | None, elements: int, width: int) -> _Buffers:
 
 def _write_computed(task: Task, sink: Sink) -> None:
     for output in task.outputs:
-        if output.data is not None and output.name not in task.done:
+        if output.data is not None:
             sink.write(output.data.astype("<f4").data.cast("B"), task.placed[output.name].at)
-            sink.finished([output.name])
 
 
 def _as_stored(value: float) -> np.float32:
