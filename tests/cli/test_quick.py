@@ -4,6 +4,7 @@ import inspect
 import subprocess
 import sys
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,11 +29,12 @@ def test_the_real_modules_are_there_for_whoever_asks_later() -> None:
     subprocess.run([sys.executable, "-c", AFTER], check=True)
 
 
-def test_an_answer_does_without_them() -> None:
-    code = "import sys; sys.argv = ['modelpick', 'recommend', '--json', '--machine', 'Raspberry Pi 5 8GB']\n"
-    code += "from modelpick.__main__ import main\n"
+@pytest.mark.parametrize("machine", [("--machine", "Raspberry Pi 5 8GB"), ("--gpu", "RTX 4090", "--ram", "64GB"), ()])
+def test_an_answer_does_without_them(machine: tuple[str, ...]) -> None:
+    code = "import sys\nfrom modelpick.__main__ import main\n"
     code += "try: main()\nfinally: sys.exit(bool({'inspect', 'uuid'} & set(sys.modules)))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    command = [sys.executable, "-c", code, "recommend", "--json", *machine]
+    run = subprocess.run(command, capture_output=True, text=True)
     assert run.stdout.startswith("{") and run.returncode == 0, run.stderr[-500:]
 
 

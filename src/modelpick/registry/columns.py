@@ -54,12 +54,14 @@ _plans: dict[type, _Plan] = {}
 def _plan(kind: type[Any]) -> _Plan:
     """The columns of a dataclass, which of them need reading, and whether it says its origin."""
     if kind not in _plans:
-        fields = kind.__dataclass_fields__
-        columns = tuple(name for name in fields if name not in _NOT_COLUMNS)
-        reads = tuple(
-            (place, _READ[fields[name].type]) for place, name in enumerate(columns) if fields[name].type in _READ
-        )
-        _plans[kind] = (columns, reads, "origin" in fields)
+        # The dataclass's own fields would load the standard library's decorator, which takes as long as the reading.
+        types = {
+            name: of for base in reversed(kind.__mro__) for name, of in getattr(base, "__annotations__", {}).items()
+        }
+        names: tuple[str, ...] = kind.__match_args__
+        columns = tuple(name for name in names if name not in _NOT_COLUMNS)
+        reads = tuple((place, _READ[types[name]]) for place, name in enumerate(columns) if types[name] in _READ)
+        _plans[kind] = (columns, reads, "origin" in names)
     return _plans[kind]
 
 
