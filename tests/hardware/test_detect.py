@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.hardware.tree import probe_of, write
 
-from modelpick.hardware.detect import Detector, detect
-from modelpick.hardware.interface import Device, Finding, Hardware, MemoryPool
+from modelpick.hardware.detect import Detector, detect, steadied
+from modelpick.hardware.interface import Cpu, Device, Finding, Hardware, MemoryPool, System
 from modelpick.hardware.judge import judged
 from modelpick.hardware.probe import Probe, listed
 
@@ -119,6 +119,26 @@ def test_any_text_in_a_kernel_list_is_a_count_or_unknown(text: str) -> None:
 @pytest.mark.parametrize(("text", "count"), [("0-3", 4), ("0-3,8", 5), ("7", 1), ("", None), ("x", None), (None, None)])
 def test_a_kernel_list_is_counted(text: str | None, count: int | None) -> None:
     assert listed(text) == count
+
+
+SIZES = st.one_of(st.none(), st.integers(0, 2**45))
+
+
+@given(SIZES, SIZES, SIZES)
+def test_free_memory_counts_in_small_steps_and_never_for_more_than_it_is(
+    total: int | None, free: int | None, disk: int | None
+) -> None:
+    free = free if total is None or free is None else min(free, total)
+    system = System("linux", disk_free_bytes=disk)
+    moving = Hardware(Cpu("cpu", "x86_64", 1, 2, 2, 2.0), system, (MemoryPool("host", total, free),))
+    steady = steadied(moving)
+    assert steadied(steady) == steady
+    for before, after, step in (
+        (free, steady.pools[0].free_bytes, (total or free or 0) / 256),
+        (disk, steady.system.disk_free_bytes, 2**30),
+    ):
+        assert (after is None) == (before is None)
+        assert before is None or after is None or 0 <= before - after <= step
 
 
 def test_a_bare_tree_and_a_damaged_one_are_answered(tmp_path: Path) -> None:

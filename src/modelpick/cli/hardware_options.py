@@ -106,13 +106,13 @@ def resolve_hardware(
 ) -> Hardware:
     """The machine that the options mean: detected, read from a file or named, then changed as asked.
 
+    ``details`` is for who wants to see the machine itself: all of it, and free memory to the byte.
+
     :raises UsageError: for what cannot be understood, with the accepted forms.
     """
     catalogue = RegistryCatalogue(registry)
     if options == HardwareOptions():
-        from modelpick.hardware.detect import detect
-
-        return detect(probe, catalogue=catalogue, details=details)
+        return _detected(probe, catalogue, details=details)
     return _described(options, catalogue, details=details, probe=probe)
 
 
@@ -138,12 +138,17 @@ def _described(
 
         base = read_inventory(options.file)
     elif not options.machine:
-        from modelpick.hardware.detect import detect
-
-        base = detect(probe, catalogue=catalogue, gpus=not options.gpus, details=details)
+        base = _detected(probe, catalogue, gpus=not options.gpus, details=details)
     if base is not None and not wish:
         return base
     return simulate(base, wish, catalogue)
+
+
+def _detected(probe: Probe | None, catalogue: RegistryCatalogue, *, details: bool, gpus: bool = True) -> Hardware:
+    from modelpick.hardware.detect import detect, steadied
+
+    found = detect(probe, catalogue=catalogue, gpus=gpus, details=details)
+    return found if details else steadied(found)
 
 
 def _whole_names(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from modelpick.hardware import pci
 from modelpick.hardware.interface import AcceleratorSpec, Catalogue, Device, Finding, Hardware, MemoryPool, Reading
 from modelpick.hardware.judge import judged, judged_pool, without_doubles
 from modelpick.hardware.probe import Probe
+from modelpick.units import GIB
 from modelpick.values import dataclass, replace
 
 
@@ -67,6 +68,24 @@ def detect(
     if gpus:
         machine = _with_devices(machine, probe, catalogue, detectors)
     return replace(machine, notes=tuple(probe.notes))
+
+
+def steadied(machine: Hardware) -> Hardware:
+    """The machine with free memory in steps of 1/512 to 1/256 of the pool, and free disk in GiB, both rounded down.
+
+    They move by a few pages from one second to the next, and the same question is to have the same answer.
+    """
+    pools = tuple(
+        replace(pool, free_bytes=_down(pool.free_bytes, (pool.total_bytes or pool.free_bytes or 0) // 256))
+        for pool in machine.pools
+    )
+    disk = _down(machine.system.disk_free_bytes, GIB)
+    return replace(machine, pools=pools, system=replace(machine.system, disk_free_bytes=disk))
+
+
+def _down(size: int | None, most: int) -> int | None:
+    """Rounded down to a multiple of the largest power of two that is not more than ``most``."""
+    return None if size is None else size >> max(most.bit_length() - 1, 0) << max(most.bit_length() - 1, 0)
 
 
 def readings(probe: Probe) -> tuple[Reading, ...]:
