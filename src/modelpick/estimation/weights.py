@@ -67,7 +67,9 @@ def _weights(architecture: Architecture, variant: VariantSpec) -> Weights | None
     if variant.file_bytes is not None:
         tower = _tower_bytes(architecture, variant)
         language = max(variant.file_bytes - tower, 1)
-        made = replace(_scaled(made, language / made.file), file=language)
+        # What stands before the tensors is of the vocabulary's size, however large they are.
+        tensors = max(language - (made.file - made.total), language // 2, 1)
+        made = replace(_scaled(made, tensors / made.total), file=language)
         return replace(made, origin=variant.file_origin, exact=True, spread=0.0, notes=())
     if architecture.missing:
         missing = ", ".join(architecture.missing)
