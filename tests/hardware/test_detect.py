@@ -134,7 +134,7 @@ def test_free_memory_counts_in_small_steps_and_never_for_more_than_it_is(
     steady = steadied(moving)
     assert steadied(steady) == steady
     for before, after, step in (
-        (free, steady.pools[0].free_bytes, (total or free or 0) / 256),
+        (free, steady.pools[0].free_bytes, (total or free or 0) / 128),
         (disk, steady.system.disk_free_bytes, 2**30),
     ):
         assert (after is None) == (before is None)

@@ -71,12 +71,12 @@ def detect(
 
 
 def steadied(machine: Hardware) -> Hardware:
-    """The machine with free memory in steps of 1/512 to 1/256 of the pool, and free disk in GiB, both rounded down.
+    """The machine with free memory in steps of 1/256 to 1/128 of the pool, and free disk in GiB, both rounded down.
 
     They move by a few pages from one second to the next, and the same question is to have the same answer.
     """
     pools = tuple(
-        replace(pool, free_bytes=_down(pool.free_bytes, (pool.total_bytes or pool.free_bytes or 0) // 256))
+        replace(pool, free_bytes=_down(pool.free_bytes, (pool.total_bytes or pool.free_bytes or 0) // 128))
         for pool in machine.pools
     )
     disk = _down(machine.system.disk_free_bytes, GIB)
