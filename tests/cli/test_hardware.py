@@ -14,9 +14,11 @@ from click.testing import CliRunner, Result
 
 from modelpick.cli.app import app
 from modelpick.cli.app import run as run_here
-from modelpick.cli.hardware_names import complete_gpu, complete_machine
+from modelpick.cli.hardware_names import RegistryCatalogue, complete_gpu, complete_machine
 from modelpick.hardware import interface
+from modelpick.hardware.interface import AcceleratorSpec
 from modelpick.hardware.machines import machine_names
+from modelpick.registry.reader import open_registries
 from modelpick.units import GIB
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
@@ -236,3 +238,13 @@ def test_doctor_tells_of_a_registry_that_cannot_be_read(tmp_path: Path) -> None:
     done = run("doctor", "--json", "--registry", str(broken))
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["registry"]["error"]
+
+
+def test_the_catalogue_says_what_the_registry_does() -> None:
+    with open_registries() as registry:
+        rows = registry.accelerators()
+    specs = RegistryCatalogue().accelerators()
+    assert len(specs) == len(rows)
+    for spec, row in zip(specs, rows, strict=True):
+        plain = {name: getattr(row, name) for name in AcceleratorSpec.__slots__ if name != "memory_kind"}
+        assert spec == AcceleratorSpec(**plain, memory_kind=row.memory_type)

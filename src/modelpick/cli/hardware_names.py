@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -36,6 +36,13 @@ class Names(click.ParamType[str]):
             return []
 
 
+_COLUMNS = (
+    "name", "vendor", "segment", "memory_bytes", "bandwidth_bytes_per_second", "fp16_flops", "compute_capability",
+    "gfx", "architecture", "unified", "release_year", "source", "confidence", "fp32_flops", "memory_type",
+)  # fmt: skip
+"""In the order of :class:`modelpick.hardware.interface.AcceleratorSpec`'s fields."""
+
+
 class RegistryCatalogue:
     """The registry's accelerators as the simulator and the detectors want them; read on first use."""
 
@@ -47,13 +54,16 @@ class RegistryCatalogue:
         """All accelerators, by name."""
         if self.table is None:
             from modelpick.hardware.interface import AcceleratorSpec
-            from modelpick.registry.reader import open_registries
+            from modelpick.registry.layers import Layers
 
-            fields = tuple(name for name in AcceleratorSpec.__slots__ if name != "memory_kind")
-            self.table = tuple(
-                AcceleratorSpec(**{name: getattr(row, name) for name in fields}, memory_kind=row.memory_type)
-                for row in open_registries(self.registry).accelerators()
-            )
+            # Straight from the table: the reader's modules and its own values would cost more than the reading.
+            with Layers.open(self.registry) as opened:
+                rows = opened.bundled.execute(f"SELECT {', '.join(_COLUMNS)} FROM accelerator ORDER BY name")
+            unified = _COLUMNS.index("unified")
+            values: list[list[Any]] = [list(row) for row in rows]
+            for each in values:
+                each[unified] = bool(each[unified])
+            self.table = tuple(AcceleratorSpec(*each) for each in values)
         return self.table
 
 
