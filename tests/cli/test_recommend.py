@@ -423,3 +423,22 @@ def test_a_server_is_told_that_vllm_was_not_compared(run, words, told):
 def test_what_reads_no_context_is_not_told_to_shorten_it(run):
     small = run("--task", "image", "--machine", "MacBook Air M4 16GB")
     assert small.code == 3 and "would need" in small.err and "--context" not in small.err
+
+
+def test_an_exception_for_one_model_by_name_reaches_it_among_its_like(capsys, tmp_path):
+    block = {
+        "family": "Twins", "developer": "me", "relation": "instruct", "modality": "text", "tasks": ["chat"],
+        "access": "open-weights", "downloadable": True, "confidence": "high", "sources": ["here"],
+        "params_total": 1_000_000_000, "license": "cc-by-nc-4.0", "license_key": "cc-by-nc-4.0",
+        "variants": [{"format": "gguf", "quantisation": "Q8_0", "repo": "me/twins", "publisher": "official"}],
+    }  # fmt: skip
+    file, policy = tmp_path / "twins.json", tmp_path / "policy.toml"
+    file.write_text(json.dumps({"model": [block | {"slug": name, "name": name} for name in ("one", "two")]}))
+    policy.write_text("[[exception]]\nmodel = 'two'\nreason = 'signed'\n")
+    runner = Runner(capsys)
+    assert runner("registry", "add", file).code == 0
+    found = {row["model"] for row in runner("recommend", *CARD, "--policy", policy, "--limit", "900", "--json").rows()}
+    assert "two" in found and "one" not in found
+    told = runner("explain", "two", *CARD, "--policy", policy, "--json")
+    assert told.code == 0 and told.json("explain")["rank"] is not None
+    assert runner("explain", "one", *CARD, "--policy", policy, "--json").code == 3

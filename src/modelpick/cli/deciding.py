@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modelpick.cli.asker_options import PolicyChoice
 from modelpick.licensing.decide import decide
@@ -15,6 +15,9 @@ from modelpick.values import replace
 
 if TYPE_CHECKING:
     from datetime import date
+
+    from modelpick.cli.needs_options import NeedsOptions
+    from modelpick.selection.interface import Needs
 
 
 _ALLOWED = Decision(True, "yes", "", "permissive")
@@ -48,10 +51,9 @@ class Decider:
         built_in = BUILT_IN.get(self.policy.name) is self.policy
         return self.policy.name if built_in and self.policy.name in ("permissive", "commercial") else "any"
 
-    @property
-    def by_name(self) -> bool:
-        """Whether the policy makes exceptions for models by name."""
-        return bool(self.policy.exceptions)
+    def question(self, asked: NeedsOptions, models: tuple[str, ...] = (), **changes: Any) -> Needs:
+        """What was asked, under this policy: the part of the shelf to read, and whether names matter on it."""
+        return asked.needs(self.shelf_policy, models, by_name=bool(self.policy.exceptions), **changes)
 
     def verdict(self, slug: str) -> Verdict:
         """The verdict that the registry keeps for a model."""

@@ -63,7 +63,7 @@ def command(
         decider = Decider(opened, policy, asker)
         tasks = entry_of(opened, slug, "general").tasks
         needs, note = needs.for_model(slug, tasks, lambda task: serves(opened, slug, task))
-        question = needs.needs(decider.shelf_policy, limit=1000)
+        question = decider.question(needs, limit=1000)
         document, stands = explanation(opened, slug, question, hardware, decider, (note,) if note else ())
     emit(document, output)
     return 0 if stands else TURNED_DOWN

@@ -69,9 +69,7 @@ def command(
     with Layers.open(registry) as opened:
         decider = Decider(opened, policy, asker)
         here = _installed(registry) if installed else ()
-        question = needs.needs(
-            decider.shelf_policy, here, limit=limit, all_variants=all_variants, by_name=decider.by_name
-        )
+        question = decider.question(needs, here, limit=limit, all_variants=all_variants)
         answer = decider.with_clauses(recommend(opened, hardware, question, decider))
         document = answer_document(answer, question, hardware, decider, opened.edition(), explained=explain)
     emit(document, output)

@@ -85,7 +85,7 @@ def steadied(machine: Hardware) -> Hardware:
 
 def _down(size: int | None, most: int) -> int | None:
     """Rounded down to a multiple of the largest power of two that is not more than ``most``."""
-    return None if size is None else size >> max(most.bit_length() - 1, 0) << max(most.bit_length() - 1, 0)
+    return None if size is None else size - size % (1 << max(most.bit_length() - 1, 0))
 
 
 def readings(probe: Probe) -> tuple[Reading, ...]:

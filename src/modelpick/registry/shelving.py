@@ -22,13 +22,17 @@ RECOUNT = (
 UNMEASURED = 30.0
 """What a model without a comparable score counts for; the same as in selection's scoring."""
 
-KIN_OF_MODEL = (
+_KIN_OF_MODEL = (
     "relation", "tasks", "modality", "released", "params_total", "params_active", "context_length", "languages",
     "capabilities", "commercial_use", "verdict_status",
 )  # fmt: skip
-KIN_OF_ARCHITECTURE = ("model_type", "config", "sizes")
-KIN_OF_VARIANT = ("format", "publisher", "quantisation", "bytes")
-"""Besides the verdict, all that ``shelf.py`` reads of a model for selection but its names, repositories and ability."""
+_KIN_OF_ARCHITECTURE = ("model_type", "config", "sizes")
+_KIN_OF_VARIANT = ("format", "publisher", "quantisation", "bytes")
+"""All that ``shelf.py`` reads of a model for selection but its names, repositories and ability."""
+_KIN_OF_VERDICT = (
+    "commercial_use", "status", "binding_licenses", "obligations", "confidence", "family", "data_flags",
+)  # fmt: skip
+"""All that a licence policy reads of a verdict to allow a model; the rest names the model and tells why."""
 
 _TEXT = {"text", "code", "vision-language", "any-to-any"}
 _NOT_WHOLE = {"delta", "adapter"}
@@ -104,12 +108,12 @@ def shelf_rows(
 
 def kin_of(model: Row, architecture: Row | None, variants: Sequence[Row]) -> int:
     """A number that models share when they differ in nothing that selection reads but name, family and ability."""
-    verdict = model["verdict"].replace(f'"{model["slug"]}"', '""')
+    verdict = json.loads(model["verdict"])
     read = [
-        verdict,
-        *(model[name] for name in KIN_OF_MODEL),
-        *(architecture[name] for name in KIN_OF_ARCHITECTURE if architecture),
-        *([variant[name] for name in KIN_OF_VARIANT] for variant in variants),
+        *(verdict.get(name) for name in _KIN_OF_VERDICT),
+        *(model[name] for name in _KIN_OF_MODEL),
+        *(architecture[name] for name in _KIN_OF_ARCHITECTURE if architecture),
+        *([variant[name] for name in _KIN_OF_VARIANT] for variant in variants),
     ]
     digest = blake2b(json.dumps(read, ensure_ascii=False).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
